@@ -1,0 +1,203 @@
+import type { Context, Scope, Waiting } from '../context.ts'
+import { invalid, KeyferryError } from '../errors.ts'
+import type { Connections } from '../kms/connections.ts'
+import { checkPurposes } from '../kms/matrix.ts'
+import type { ProviderRegistry } from '../kms/registry.ts'
+import { checkName } from '../names.ts'
+import type { CopyOptions, CopyRow, CopyStore, KeyRow, KeyStore, KmsRow, KmsStore } from '../store.ts'
+import { type OperationWaiter, warningOf } from './operations.ts'
+
+/** A write to `kms/:kms/key/:key`. Beyond Vault: a chosen remote name, tags, and the times (seconds since 1970) of the cloud key. */
+export interface DistributeInput extends CopyOptions {
+  purpose: string[]
+  protection?: string
+  name?: string
+}
+
+/** A copy as it is read: stored knowledge, the cloud is not asked. */
+export interface CopyView {
+  remoteName: string
+  protection: string
+  purposes: string[]
+  distributedAt: number
+  /** version -> the provider's id of it, for all that were seen there. */
+  versions: Record<string, string>
+  state: CopyRow['state']
+  reason: string | null
+  options: CopyOptions
+}
+
+export interface DistributionParts {
+  context: Context
+  store: { keys: KeyStore; kms: KmsStore; copies: CopyStore }
+  registry: ProviderRegistry
+  connections: Connections
+  operations: OperationWaiter
+}
+
+/** Keys in KMSs: what a caller may ask. The work itself is the reconciler's. */
+export class DistributionService {
+  readonly #parts: DistributionParts
+
+  constructor(parts: DistributionParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Delivers every version of a key to a KMS. The same again joins what is there; other parameters are `invalid`. A delivery refused
+   * by the cloud before the deadline is `refused` with its reason and leaves nothing behind; one still going is a warning.
+   */
+  async distribute(
+    scope: Scope,
+    kmsName: string,
+    keyName: string,
+    input: DistributeInput,
+    waiting: Waiting,
+  ): Promise<string[]> {
+    const { context, registry, connections, operations } = this.#parts
+    const kms = await this.#kms(scope, kmsName)
+    const key = await this.#key(scope, keyName)
+    const provider = registry.get(kms.provider)
+    const { protection, purposes } = checkPurposes(provider, key.type, input.protection ?? 'hsm', input.purpose)
+    const parsed = await connections.parsed(kms)
+    if (input.name !== undefined) provider.checkRemoteName(input.name)
+    const { purpose: _purpose, protection: _protection, name: _name, ...options } = input
+    provider.checkCopy?.(parsed.settings, { type: key.type, protection, options })
+    const now = context.now()
+    const wanted: CopyRow = {
+      id: context.uuid(),
+      namespaceId: scope.namespaceId,
+      mountId: scope.mountId,
+      keyId: key.id,
+      kmsId: kms.id,
+      collection: parsed.collection,
+      remoteName: input.name ?? `${provider.remoteBaseName(key.name)}-${Math.floor(now / 1000)}`,
+      protection,
+      purposes,
+      options: input.name === undefined ? options : { ...options, nameChosen: true },
+      desired: 'present',
+      generation: 1,
+      seenGeneration: 0,
+      state: 'pending',
+      reason: null,
+      attempts: 0,
+      nextAttemptAt: now,
+      distributedAt: now,
+      settingsBox: null,
+      leaseOwner: null,
+      leaseUntil: 0,
+      fence: 0,
+    }
+    const { copy, touched } = await this.#create(wanted)
+    if (copy.id !== wanted.id) checkSame(copy, wanted, input)
+    if (!touched) return []
+    const operation = await operations.wait(scope.namespaceId, touched, waiting)
+    const takenBack =
+      operation?.state === 'pending' && (await this.#parts.store.copies.byId(copy.id))?.desired === 'absent'
+    if (operation?.state === 'failed' || takenBack) {
+      throw new KeyferryError('refused', operation?.reason ?? 'the KMS refused the key')
+    }
+    return operation ? warningOf(operation) : []
+  }
+
+  /** Throws `not_found` when the key is not (or no longer) in the KMS. */
+  async read(scope: Scope, kmsName: string, keyName: string): Promise<CopyView> {
+    const copy = await this.#copy(scope, kmsName, keyName)
+    if (copy?.desired !== 'present') {
+      throw new KeyferryError(
+        'not_found',
+        `key "${checkName('key', keyName)}" is not in KMS "${checkName('KMS', kmsName)}"`,
+      )
+    }
+    const versions: Record<string, string> = {}
+    for (const { version, remoteVersion } of await this.#parts.store.copies.versions(copy.id)) {
+      if (remoteVersion !== null) versions[version] = remoteVersion
+    }
+    return { ...copy, versions }
+  }
+
+  /** Names of the KMSs that a key is in; throws `not_found` for a key that does not exist. */
+  async kmsOfKey(scope: Scope, keyName: string): Promise<string[]> {
+    return await this.#parts.store.copies.kmsNames((await this.#key(scope, keyName)).id)
+  }
+
+  /** Names of the keys in a KMS; throws `not_found` for a KMS that does not exist. */
+  async keysOfKms(scope: Scope, kmsName: string): Promise<string[]> {
+    return await this.#parts.store.copies.keyNames((await this.#kms(scope, kmsName)).id)
+  }
+
+  /**
+   * Removes a key from a KMS; the key itself stays. What is not there is no error. Refused by the cloud before the deadline:
+   * `refused`, and the copy stays. Still going: a warning, and the removal goes on without key and KMS, whose names are free again.
+   */
+  async remove(scope: Scope, kmsName: string, keyName: string, waiting: Waiting): Promise<string[]> {
+    const { context, store, connections, operations } = this.#parts
+    const copy = await this.#copy(scope, kmsName, keyName)
+    if (!copy) return []
+    const touched = await store.copies.requestRemoval(copy.id, context.uuid(), context.now())
+    const operation = await operations.wait(scope.namespaceId, touched, waiting)
+    if (operation?.state === 'failed')
+      throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
+    if (operation?.state !== 'pending') return []
+    const kms = await store.kms.find(scope.mountId, kmsName)
+    if (kms) await store.copies.detach(copy.id, await connections.resealSettings(kms, copy.id))
+    return warningOf(operation)
+  }
+
+  /** Creates the copy; a generated name that is taken here moves on to the next second. */
+  async #create(wanted: CopyRow) {
+    const { context, store } = this.#parts
+    const operationId = context.uuid()
+    for (;;) {
+      try {
+        return await store.copies.create(wanted, operationId)
+      } catch (error) {
+        const taken = error instanceof KeyferryError && error.code === 'conflict'
+        if (!taken) throw error
+        if (wanted.options.nameChosen)
+          throw invalid(`the name "${wanted.remoteName}" is taken in this KMS: choose another`)
+        wanted.remoteName = nextName(wanted.remoteName)
+      }
+    }
+  }
+
+  async #copy(scope: Scope, kmsName: string, keyName: string): Promise<CopyRow | undefined> {
+    const kms = await this.#parts.store.kms.find(scope.mountId, kmsName)
+    const key = await this.#parts.store.keys.find(scope.mountId, keyName)
+    return kms && key ? await this.#parts.store.copies.find(key.id, kms.id) : undefined
+  }
+
+  async #key(scope: Scope, name: string): Promise<KeyRow> {
+    const key = await this.#parts.store.keys.find(scope.mountId, name)
+    if (!key) throw new KeyferryError('not_found', `key "${checkName('key', name)}" not found`)
+    return key
+  }
+
+  async #kms(scope: Scope, name: string): Promise<KmsRow> {
+    const kms = await this.#parts.store.kms.find(scope.mountId, name)
+    if (!kms) throw new KeyferryError('not_found', `KMS "${checkName('KMS', name)}" not found`)
+    return kms
+  }
+}
+
+/** `orders-1633226076` -> `orders-1633226077`: Vault's form, the next free second. */
+export function nextName(name: string): string {
+  const dash = name.lastIndexOf('-')
+  return `${name.slice(0, dash)}-${Number(name.slice(dash + 1)) + 1}`
+}
+
+function checkSame(copy: CopyRow, wanted: CopyRow, input: DistributeInput): void {
+  const given = (row: CopyRow) => JSON.stringify([row.protection, row.purposes, sorted(row.options)])
+  if (copy.desired !== 'present')
+    throw new KeyferryError('invalid', 'the key is being removed from this KMS: try again when it is gone')
+  const sameName = input.name === undefined || input.name === copy.remoteName
+  if (sameName && given(copy) === given(wanted)) return
+  throw invalid(
+    `the key is in this KMS already, with protection ${copy.protection} and purpose ${copy.purposes.join(',')}: these cannot be changed, remove the key there first`,
+  )
+}
+
+function sorted(options: CopyOptions): unknown {
+  const { tags, nameChosen: _, ...rest } = options
+  return [Object.entries(rest).sort(), Object.entries(tags ?? {}).sort()]
+}

@@ -1,0 +1,47 @@
+import type { Context } from '../context.ts'
+import { KeyferryError } from '../errors.ts'
+import type { CopyStore } from '../store.ts'
+import { nextRemovalStep } from './plan.ts'
+import type { Job, Outcome } from './reconciler.ts'
+
+const settlePollMs = 1_000
+const mostDeletes = 3
+
+/**
+ * Drives a copy that should be absent until a look at the cloud shows nothing of it, and forgets it. Throws `refused` where the key
+ * there is not (only) ours, or what the cloud answered.
+ */
+export async function withdraw(
+  job: Job,
+  { context, store }: { context: Context; store: { copies: CopyStore } },
+): Promise<Outcome> {
+  const { copy, connection } = job
+  const lease = { copyId: copy.id, fence: copy.fence }
+  const versions = await store.copies.versions(copy.id)
+  for (let deletes = 0; ; ) {
+    await job.keepLease()
+    await connection.canListVersions()
+    const remote = await connection.describe(copy.remoteName)
+    const step = nextRemovalStep({
+      versions,
+      remoteName: copy.remoteName,
+      remote,
+      now: context.now(),
+      lostAfterMs: job.lostAfterMs,
+    })
+    if (step.do === 'stop') throw new KeyferryError('refused', step.why)
+    if (step.do === 'wait') return { again: true, at: step.until, why: step.why }
+    if (step.do === 'gone') {
+      await store.copies.drop(lease, context.now())
+      return { again: false }
+    }
+    if (deletes++ >= mostDeletes) {
+      return {
+        again: true,
+        at: context.now() + settlePollMs,
+        why: `"${copy.remoteName}" was deleted but is still seen in the KMS`,
+      }
+    }
+    await connection.remove(copy.remoteName)
+  }
+}

@@ -1,0 +1,134 @@
+import type { Context } from './context.ts'
+import { invalid, KeyferryError, oneOf } from './errors.ts'
+import { printable } from './keys/types.ts'
+import type { MountRow, MountStore } from './store.ts'
+
+/** What can be mounted. */
+export const mountTypes = ['keymgmt'] as const
+
+/** Paths that Keyferry serves itself: nothing can be mounted there. */
+const reserved = ['sys/', 'auth/', 'identity/', 'cubbyhole/', 'oauth/']
+const segment = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$/
+const mostSegments = 8
+
+export interface MountInput {
+  type: string
+  description?: string
+  config?: Record<string, unknown>
+}
+
+export interface MountServiceParts {
+  context: Context
+  store: { mounts: MountStore }
+}
+
+/** The mounts of namespaces: each a world of its own. */
+export class MountService {
+  readonly #parts: MountServiceParts
+  /** namespace id -> its mounts; forgotten when something changes. */
+  readonly #known = new Map<string, MountRow[]>()
+
+  constructor(parts: MountServiceParts) {
+    this.#parts = parts
+  }
+
+  forget(): void {
+    this.#known.clear()
+  }
+
+  /** The mounts of a namespace, in order of their paths. */
+  async list(namespaceId: string): Promise<MountRow[]> {
+    const known = this.#known.get(namespaceId)
+    if (known) return known
+    const mounts = await this.#parts.store.mounts.list(namespaceId)
+    if (this.#known.size >= 1000) this.#known.clear()
+    this.#known.set(namespaceId, mounts)
+    return mounts
+  }
+
+  /** The mount that a path is under (`keymgmt/key/a` is under `keymgmt/`), if any. */
+  async resolve(namespaceId: string, path: string): Promise<MountRow | undefined> {
+    return (await this.list(namespaceId)).find((mount) => path.startsWith(mount.path))
+  }
+
+  /** Takes a path with or without slashes at its ends. Throws `invalid` when it is not one, is reserved or taken. */
+  async create(namespaceId: string, path: string, input: MountInput): Promise<MountRow> {
+    if (!mountTypes.some((type) => type === input.type)) {
+      throw invalid(`unsupported mount type "${printable(input.type)}": allowed is ${oneOf(mountTypes)}`)
+    }
+    const mount: MountRow = {
+      id: this.#parts.context.uuid(),
+      namespaceId,
+      path: mountPath(path),
+      type: input.type,
+      accessor: `${input.type}_${this.#parts.context.randomHex(4)}`,
+      description: input.description ?? '',
+      config: input.config ?? {},
+      createdAt: this.#parts.context.now(),
+    }
+    try {
+      await this.#parts.store.mounts.create(mount)
+    } catch (error) {
+      if (!(error instanceof KeyferryError && error.code === 'already_exists')) throw error
+      throw new KeyferryError('invalid', `path is already in use at ${mount.path}`, { cause: error })
+    } finally {
+      this.forget()
+    }
+    return mount
+  }
+
+  /** Throws `not_found` when nothing is mounted there. */
+  async at(namespaceId: string, path: string): Promise<MountRow> {
+    const wanted = `${path.replace(/^\/+|\/+$/g, '')}/`
+    const mount = (await this.list(namespaceId)).find((one) => one.path === wanted)
+    if (!mount) throw new KeyferryError('not_found', `No secret engine mount at ${printable(wanted)}`)
+    return mount
+  }
+
+  /** Changes description or config of a mount. */
+  async tune(
+    namespaceId: string,
+    path: string,
+    change: { description?: string; config?: Record<string, unknown> },
+  ): Promise<void> {
+    const mount = await this.at(namespaceId, path)
+    const config = change.config === undefined ? {} : { config: { ...mount.config, ...change.config } }
+    try {
+      await this.#parts.store.mounts.tune(namespaceId, mount.id, {
+        ...(change.description === undefined ? {} : { description: change.description }),
+        ...config,
+      })
+    } finally {
+      this.forget()
+    }
+  }
+
+  /**
+   * Removes a mount with its keys and KMSs, as Vault does; what is not there is no error. Copies stay in their clouds: gives a warning
+   * that names them.
+   */
+  async remove(namespaceId: string, path: string): Promise<string[]> {
+    const wanted = `${path.replace(/^\/+|\/+$/g, '')}/`
+    const mount = (await this.list(namespaceId)).find((one) => one.path === wanted)
+    if (!mount) return []
+    try {
+      const left = await this.#parts.store.mounts.remove(namespaceId, mount.id)
+      return left.length === 0 ? [] : [`left in their KMSs, where you may want to delete them: ${left.join(', ')}`]
+    } finally {
+      this.forget()
+    }
+  }
+}
+
+function mountPath(path: string): string {
+  const segments = path.replace(/^\/+|\/+$/g, '').split('/')
+  if (segments.length > mostSegments || segments.some((one) => !segment.test(one) || one.includes('..'))) {
+    throw invalid(
+      `invalid mount path "${printable(path)}": allowed are up to ${mostSegments} parts of 1 to 64 letters, digits, "_", "-" and "."`,
+    )
+  }
+  const whole = `${segments.join('/')}/`
+  const taken = reserved.find((one) => whole.startsWith(one))
+  if (taken) throw invalid(`cannot mount under "${taken}": it is reserved`)
+  return whole
+}

@@ -1,0 +1,329 @@
+import type { KeyType } from './keys/types.ts'
+import type { Protection, Purpose, WrappingKey } from './kms/provider.ts'
+
+/**
+ * What the core asks of a store. One write method is one atomic, durable change: when its promise resolves, the change survives a
+ * loss of power; when it rejects, nothing changed. Reads may answer at once or later (SQLite does at once, a server will not).
+ * Times are ms since 1970. Everything secret is handed in sealed.
+ */
+export type Awaitable<T> = T | Promise<T>
+
+export interface NamespaceRow {
+  id: string
+  parentId: string | null
+  path: string
+  customMetadata: Record<string, string>
+  createdAt: number
+}
+
+export interface MountRow {
+  id: string
+  namespaceId: string
+  path: string
+  type: string
+  accessor: string
+  description: string
+  config: Record<string, unknown>
+  createdAt: number
+}
+
+export interface KeyRow {
+  id: string
+  namespaceId: string
+  mountId: string
+  name: string
+  type: KeyType
+  latestVersion: number
+  minEnabledVersion: number
+  deletionAllowed: boolean
+  replicaRegions: string[] | null
+  createdAt: number
+}
+
+export interface NewKeyVersion {
+  publicKey: string | null
+  box: Buffer
+  createdAt: number
+}
+
+export interface KeyVersionRow extends NewKeyVersion {
+  keyId: string
+  version: number
+}
+
+export interface KmsRow {
+  id: string
+  namespaceId: string
+  mountId: string
+  name: string
+  provider: string
+  keyCollection: string
+  settingsBox: Buffer
+  credentialsGeneration: number
+  createdAt: number
+}
+
+export interface CopyRow {
+  id: string
+  namespaceId: string
+  mountId: string
+  /** Null once a removal has outlived its request: then nothing here names the key or the KMS. */
+  keyId: string | null
+  kmsId: string | null
+  collection: string
+  remoteName: string
+  protection: Protection
+  purposes: Purpose[]
+  options: CopyOptions
+  desired: 'present' | 'absent'
+  /** Counts changes of what should be; `seenGeneration` is the last one that was seen done (0: never delivered). */
+  generation: number
+  seenGeneration: number
+  state: 'pending' | 'settled' | 'stopped'
+  reason: string | null
+  attempts: number
+  nextAttemptAt: number
+  distributedAt: number
+  settingsBox: Buffer | null
+  leaseOwner: string | null
+  leaseUntil: number
+  fence: number
+}
+
+/** What a caller may add to a distribution, beyond Vault. Times are seconds since 1970. */
+export interface CopyOptions {
+  tags?: Record<string, string>
+  notBefore?: number
+  expires?: number
+  /** The remote name was the caller's choice: when it is taken, no other is tried. */
+  nameChosen?: boolean
+}
+
+export interface CopyVersionRow {
+  copyId: string
+  version: number
+  importId: string
+  sentAt: number | null
+  remoteVersion: string | null
+  seenAt: number | null
+  enabled: boolean | null
+}
+
+export type OperationKind = 'distribute' | 'rotate' | 'update' | 'remove'
+
+export interface OperationRow {
+  id: string
+  namespaceId: string
+  mountId: string
+  copyId: string
+  generation: number
+  kind: OperationKind
+  state: 'pending' | 'succeeded' | 'failed' | 'superseded'
+  reason: string | null
+  successor: string | null
+  createdAt: number
+  finishedAt: number | null
+}
+
+export interface TokenRow {
+  id: string
+  namespaceId: string
+  accessor: string
+  parentId: string | null
+  type: 'service' | 'batch'
+  displayName: string
+  policies: string[]
+  meta: Record<string, string>
+  path: string
+  createdAt: number
+  expiresAt: number | null
+  digest: string | null
+}
+
+export interface SigningKeyRow {
+  kid: string
+  algorithm: string
+  publicJwk: Record<string, string>
+  box: Buffer
+  createdAt: number
+  retiredAt: number | null
+}
+
+export interface DataKeyRow {
+  id: string
+  namespaceId: string
+  rootId: string
+  box: Buffer
+  createdAt: number
+}
+
+/** A change of the desired side of copies, made in the same atomic change as what it is about. */
+export interface Touched {
+  copyId: string
+  operationId: string
+}
+
+export interface MetaStore {
+  get(name: string): Awaitable<string | undefined>
+  /** First start: instance id, root key id, root namespace, its data key and signing key. Throws `already_exists` when done before. */
+  initialise(first: {
+    meta: Record<string, string>
+    namespace: NamespaceRow
+    dataKey: DataKeyRow
+    signingKey: SigningKeyRow
+    mount: MountRow
+    token: TokenRow
+  }): Promise<void>
+}
+
+export interface NamespaceStore {
+  byPath(path: string): Awaitable<NamespaceRow | undefined>
+  byId(id: string): Awaitable<NamespaceRow | undefined>
+  /** The newest first: that one seals, the others still open. */
+  dataKeys(namespaceId: string): Awaitable<DataKeyRow[]>
+}
+
+export interface MountStore {
+  list(namespaceId: string): Awaitable<MountRow[]>
+  /** Throws `already_exists` when the path is taken, or is in front of or below one that is. */
+  create(mount: MountRow): Promise<void>
+  tune(
+    namespaceId: string,
+    id: string,
+    change: { description?: string; config?: Record<string, unknown> },
+  ): Promise<void>
+  /** Removes the mount with its keys and KMSs. Gives the remote names of copies that are left in clouds. */
+  remove(namespaceId: string, id: string): Promise<string[]>
+}
+
+export interface KeyStore {
+  find(mountId: string, name: string): Awaitable<KeyRow | undefined>
+  byId(id: string): Awaitable<KeyRow | undefined>
+  /** Names in order; those after `after`, at most `limit`. */
+  names(mountId: string, page?: { after?: string; limit?: number }): Awaitable<string[]>
+  /** Versions from `from` up, in order. `box` is left out where only `public` is asked for. */
+  versions(keyId: string, from: number): Awaitable<Omit<KeyVersionRow, 'box'>[]>
+  version(keyId: string, version: number): Awaitable<KeyVersionRow | undefined>
+  /** Throws `already_exists` when the name is taken, `not_found` when the mount is gone. */
+  create(key: KeyRow, first: NewKeyVersion): Promise<void>
+  /**
+   * Adds the next version: `make` is called inside the change with its number and must not wait. Every copy that should be present
+   * gets a new generation with an operation. Throws `not_found` when the key is gone.
+   */
+  addVersion(
+    keyId: string,
+    make: (version: number) => NewKeyVersion,
+    now: number,
+  ): Promise<{ version: number; touched: Touched[] }>
+  /**
+   * Changes settings. `decide` is called inside the change with the row as it is then, gives what should change, and may throw to
+   * refuse. A new `minEnabledVersion` gives every copy a new generation with an operation.
+   */
+  update(
+    keyId: string,
+    decide: (key: KeyRow) => { deletionAllowed?: boolean; minEnabledVersion?: number },
+    now: number,
+  ): Promise<Touched[]>
+  /** Deletes the key. `check` is called inside the change with the row and the number of its copies, and may throw to refuse. */
+  remove(keyId: string, check: (key: KeyRow, copies: number) => void): Promise<void>
+}
+
+export interface KmsStore {
+  find(mountId: string, name: string): Awaitable<KmsRow | undefined>
+  byId(id: string): Awaitable<KmsRow | undefined>
+  names(mountId: string, page?: { after?: string; limit?: number }): Awaitable<string[]>
+  /** Throws `already_exists` when the name is taken, `not_found` when the mount is gone. */
+  create(kms: KmsRow): Promise<void>
+  replaceSettings(id: string, settingsBox: Buffer): Promise<void>
+  remove(id: string, check: (copies: number) => void): Promise<void>
+}
+
+export interface WrappingKeyStore {
+  current(collection: string): WrappingKey | undefined
+  plan(row: { id: string; collection: string; name: string; createdAt: number }): Promise<WrappingKey>
+  pin(id: string, keyId: string, fingerprint: string): Promise<WrappingKey>
+  retire(id: string, reason: string): Promise<void>
+}
+
+/** What every change of a leased copy names: without the current fence it changes nothing and throws `conflict`. */
+export interface Lease {
+  copyId: string
+  fence: number
+}
+
+export interface CopyStore {
+  byId(id: string): Awaitable<CopyRow | undefined>
+  find(keyId: string, kmsId: string): Awaitable<CopyRow | undefined>
+  versions(copyId: string): Awaitable<CopyVersionRow[]>
+  /** Names of the KMSs that have (or should have) a key, in order. */
+  kmsNames(keyId: string): Awaitable<string[]>
+  keyNames(kmsId: string): Awaitable<string[]>
+  /** Whether the KMS has a copy that was seen done. */
+  anyDelivered(kmsId: string): Awaitable<boolean>
+  /** Ids of pending copies whose next attempt is due and that nobody leases. */
+  due(now: number, limit: number): Awaitable<string[]>
+  /**
+   * Records a distribution, with one row a version of the key as it is then, and its operation; reserves the remote name. Where
+   * the key is in the KMS already, gives that copy and its unfinished operation, if any. Throws `not_found` when key or KMS is gone,
+   * `conflict` when the remote name is reserved by another.
+   */
+  create(copy: CopyRow, operationId: string): Promise<{ copy: CopyRow; touched: Touched | undefined }>
+  /** Takes the lease when it is free (or run out); undefined when somebody else has it or the copy is gone. */
+  lease(copyId: string, owner: string, now: number, until: number): Promise<CopyRow | undefined>
+  extend(lease: Lease, until: number): Promise<void>
+  release(lease: Lease): Promise<void>
+  rename(lease: Lease, remoteName: string): Promise<void>
+  sent(lease: Lease, version: number, at: number): Promise<void>
+  /** The import certainly had no effect: none is out any more. */
+  notSent(lease: Lease, version: number): Promise<void>
+  seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
+  /** The generation was seen done: its operations and older ones end, and the lease with them. */
+  settle(lease: Lease, generation: number, now: number): Promise<void>
+  postpone(lease: Lease, reason: string, nextAttemptAt: number): Promise<void>
+  /** Refused for good: operations end as failed, nothing is tried until something changes. */
+  stop(lease: Lease, reason: string, now: number): Promise<void>
+  /** The copy should be gone. Gives the operation, the existing one when a removal is under way. */
+  requestRemoval(copyId: string, operationId: string, now: number): Promise<Touched>
+  /** A removal was refused before its answer left: the copy stays as it was. */
+  undoRemoval(lease: Lease, reason: string, now: number): Promise<void>
+  /** The removal goes on without key and KMS, with settings of its own. */
+  detach(copyId: string, settingsBox: Buffer): Promise<void>
+  /**
+   * A first delivery was refused while its caller waits: key and KMS are let go at once, and the copy turns into a removal with
+   * settings of its own (or is forgotten, where nothing was ever sent). Its operation fails with the reason once nothing is left.
+   * Ends the lease.
+   */
+  giveUp(lease: Lease, reason: string, settingsBox: Buffer, now: number): Promise<void>
+  /** Nothing is there any more: forgets the copy with its name; its operations end. */
+  drop(lease: Lease, now: number): Promise<void>
+}
+
+export interface OperationStore {
+  byId(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
+}
+
+export interface TokenStore {
+  byId(id: string): Awaitable<TokenRow | undefined>
+  byDigest(digest: string): Awaitable<TokenRow | undefined>
+  create(token: TokenRow): Promise<void>
+  /** Removes every token that was made by `initialise` or by dev mode with this path, before a new one is put in its place. */
+  replace(path: string, token: TokenRow): Promise<void>
+  signingKeys(): Awaitable<SigningKeyRow[]>
+}
+
+export interface Store {
+  meta: MetaStore
+  namespaces: NamespaceStore
+  mounts: MountStore
+  keys: KeyStore
+  kms: KmsStore
+  wrappingKeys: WrappingKeyStore
+  copies: CopyStore
+  operations: OperationStore
+  tokens: TokenStore
+  /** True when another process has committed since the last call: caches are then worth nothing. Cheap enough for every request. */
+  changedElsewhere(): boolean
+  /** A number that differs whenever something in the mount may have changed: what was computed under the same one is still right. */
+  stamp(mountId: string): number
+  close(): void
+}

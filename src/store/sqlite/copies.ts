@@ -1,0 +1,186 @@
+import { KeyferryError } from '../../core/errors.ts'
+import type { CopyStore } from '../../core/store.ts'
+import { type CopyRecord, copyQueries, typedCopy } from './copy-queries.ts'
+import type { Database } from './database.ts'
+import { and, eq, sql } from './drizzle.ts'
+import { operationChanges } from './operations.ts'
+import { copies, copyVersions, keys, keyVersions, kms, remoteNames } from './schema.ts'
+
+export function copyStore(database: Database, uuid: () => string): CopyStore {
+  const db = database.drizzle
+  const query = copyQueries(database)
+  const change = operationChanges(database)
+
+  /** The leased row, or no change at all: somebody else has the lease, or the copy is gone. */
+  const leased = ({ copyId, fence }: { copyId: string; fence: number }): CopyRecord => {
+    const row = query.byId.get({ id: copyId })
+    if (row?.fence !== fence) throw new KeyferryError('conflict', 'the lease of this copy is lost')
+    return row
+  }
+  const set = (row: { id: string; mountId: string }, values: Partial<CopyRecord>) => {
+    db.update(copies).set(values).where(eq(copies.id, row.id)).run()
+    database.touch(row.mountId)
+  }
+  const free = { leaseOwner: null, leaseUntil: 0 }
+  const forget = (copyId: string) => {
+    db.delete(copyVersions).where(eq(copyVersions.copyId, copyId)).run()
+    db.delete(remoteNames).where(eq(remoteNames.holder, copyId)).run()
+    db.delete(copies).where(eq(copies.id, copyId)).run()
+  }
+  const reserve = (collection: string, name: string, holder: string): boolean =>
+    db.insert(remoteNames).values({ collection, name: name.toLowerCase(), holder }).onConflictDoNothing().run()
+      .changes === 1
+  const setVersion = (copyId: string, version: number, values: Partial<typeof copyVersions.$inferInsert>) => {
+    db.update(copyVersions)
+      .set(values)
+      .where(and(eq(copyVersions.copyId, copyId), eq(copyVersions.version, version)))
+      .run()
+  }
+  /** A copy that is there already: joined while it is under way, tried again where it was refused. */
+  const join = (row: CopyRecord, operationId: string, now: number) => {
+    const pending = change.pending(row.id)
+    if (pending) return { copyId: row.id, operationId: pending.id }
+    if (row.state === 'settled') return undefined
+    set(row, { state: 'pending', attempts: 0, nextAttemptAt: now })
+    change.begin(row, 'distribute', operationId, now)
+    return { copyId: row.id, operationId }
+  }
+
+  return {
+    byId: (id) => typedCopy(query.byId.get({ id })),
+    find: (keyId, kmsId) => typedCopy(query.find.get({ keyId, kmsId })),
+    versions: (copyId) => query.versions.all({ copyId }),
+    kmsNames: (keyId) => query.kmsNames.all({ keyId }).map((row) => row.name),
+    keyNames: (kmsId) => query.keyNames.all({ kmsId }).map((row) => row.name),
+    anyDelivered: (kmsId) => query.anyDelivered.get({ kmsId }) !== undefined,
+    due: (now, limit) => query.due.all({ now, limit }).map((row) => row.id),
+
+    create: (copy, operationId) =>
+      database.write(() => {
+        const known = query.find.get({ keyId: copy.keyId, kmsId: copy.kmsId })
+        if (known) return { copy: typedCopy(known) ?? copy, touched: join(known, operationId, copy.distributedAt) }
+        const keyId = copy.keyId ?? ''
+        const alive =
+          db.select({ id: keys.id }).from(keys).where(eq(keys.id, keyId)).get() &&
+          db
+            .select({ id: kms.id })
+            .from(kms)
+            .where(eq(kms.id, copy.kmsId ?? ''))
+            .get()
+        if (!alive) throw new KeyferryError('not_found', 'the key or the KMS is gone')
+        if (!reserve(copy.collection, copy.remoteName, copy.id)) {
+          throw new KeyferryError('conflict', `the name "${copy.remoteName}" is taken`)
+        }
+        db.insert(copies)
+          .values({ ...copy, options: { ...copy.options } })
+          .run()
+        for (const { version } of db
+          .select({ version: keyVersions.version })
+          .from(keyVersions)
+          .where(eq(keyVersions.keyId, keyId))
+          .all()) {
+          db.insert(copyVersions).values({ copyId: copy.id, version, importId: uuid() }).run()
+        }
+        change.begin(copy, 'distribute', operationId, copy.distributedAt)
+        return { copy, touched: { copyId: copy.id, operationId } }
+      }, copy.mountId),
+
+    lease: (copyId, owner, now, until) =>
+      database.write(() => {
+        const row = query.byId.get({ id: copyId })
+        if (row?.state !== 'pending' || (row.leaseUntil > now && row.leaseOwner !== owner)) return undefined
+        const lease = { leaseOwner: owner, leaseUntil: until, fence: row.fence + 1 }
+        db.update(copies).set(lease).where(eq(copies.id, copyId)).run()
+        return typedCopy({ ...row, ...lease })
+      }),
+    extend: (lease, until) => database.write(() => set(leased(lease), { leaseUntil: until })),
+    release: (lease) => database.write(() => set(leased(lease), free)),
+
+    rename: (lease, remoteName) =>
+      database.write(() => {
+        const row = leased(lease)
+        if (!reserve(row.collection, remoteName, row.id))
+          throw new KeyferryError('already_exists', `the name "${remoteName}" is taken`)
+        db.delete(remoteNames)
+          .where(and(eq(remoteNames.holder, row.id), sql`${remoteNames.name} <> ${remoteName.toLowerCase()}`))
+          .run()
+        set(row, { remoteName })
+      }),
+    sent: (lease, version, at) => database.write(() => setVersion(leased(lease).id, version, { sentAt: at })),
+    notSent: (lease, version) => database.write(() => setVersion(leased(lease).id, version, { sentAt: null })),
+    seen: (lease, version, { remoteVersion, at, enabled }) =>
+      database.write(() => {
+        const row = leased(lease)
+        const place = remoteVersion === undefined ? {} : { remoteVersion, seenAt: at ?? null, sentAt: null }
+        setVersion(row.id, version, { ...place, enabled })
+        database.touch(row.mountId)
+      }),
+
+    settle: (lease, generation, now) =>
+      database.write(() => {
+        const row = leased(lease)
+        const done = row.generation === generation
+        const rest = done ? { state: 'settled' as const, reason: null, attempts: 0 } : {}
+        set(row, { ...free, ...rest, seenGeneration: generation })
+        change.end(row.id, generation, 'succeeded', null, now)
+      }),
+    postpone: (lease, reason, nextAttemptAt) =>
+      database.write(() => {
+        const row = leased(lease)
+        set(row, { ...free, reason, nextAttemptAt: Math.ceil(nextAttemptAt), attempts: row.attempts + 1 })
+        // A delivery that is being taken back keeps the reason why it was refused.
+        if (row.settingsBox === null) change.note(row.id, reason)
+      }),
+    stop: (lease, reason, now) =>
+      database.write(() => {
+        const row = leased(lease)
+        set(row, { ...free, state: 'stopped', reason })
+        change.end(row.id, row.generation, 'failed', reason, now)
+      }),
+
+    requestRemoval: (copyId, operationId, now) =>
+      database.write(() => {
+        const row = query.byId.get({ id: copyId })
+        if (!row) throw new KeyferryError('not_found', 'the key is not in this KMS')
+        const under = row.desired === 'absent' ? change.pending(copyId) : undefined
+        if (under) return { copyId, operationId: under.id }
+        const generation = row.generation + 1
+        set(row, { desired: 'absent', generation, state: 'pending', reason: null, attempts: 0, nextAttemptAt: now })
+        change.begin({ ...row, generation }, 'remove', operationId, now)
+        return { copyId, operationId }
+      }),
+    undoRemoval: (lease, reason, now) =>
+      database.write(() => {
+        const row = leased(lease)
+        set(row, { ...free, desired: 'present', state: 'stopped', reason })
+        change.end(row.id, row.generation, 'failed', reason, now)
+      }),
+    detach: (copyId, settingsBox) =>
+      database.write(() => {
+        const row = query.byId.get({ id: copyId })
+        if (row?.desired === 'absent') set(row, { keyId: null, kmsId: null, settingsBox })
+      }),
+    giveUp: (lease, reason, settingsBox, now) =>
+      database.write(() => {
+        const row = leased(lease)
+        change.note(row.id, reason)
+        const tried = query.versions
+          .all({ copyId: row.id })
+          .some((one) => one.sentAt !== null || one.remoteVersion !== null)
+        database.touch(row.mountId)
+        if (!tried) {
+          forget(row.id)
+          return change.gone(row.id, now)
+        }
+        const absent = { desired: 'absent' as const, keyId: null, kmsId: null, settingsBox }
+        set(row, { ...free, ...absent, generation: row.generation + 1, attempts: 0, nextAttemptAt: now })
+      }),
+    drop: (lease, now) =>
+      database.write(() => {
+        const row = leased(lease)
+        forget(row.id)
+        change.gone(row.id, now)
+        database.touch(row.mountId)
+      }),
+  }
+}

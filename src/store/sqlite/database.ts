@@ -1,0 +1,196 @@
+import { createRequire } from 'node:module'
+import type BetterSqlite3 from 'better-sqlite3'
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
+import { KeyferryError } from '../../core/errors.ts'
+import { drizzle } from './drizzle.ts'
+
+const require = createRequire(import.meta.url)
+const Sqlite = require('better-sqlite3') as typeof BetterSqlite3
+
+export type Drizzle = BetterSQLite3Database
+
+interface Job {
+  run(): unknown
+  mountId: string | undefined
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+/** How long another process may hold the database before a write is refused, in ms, and how often it is tried again. */
+const busyForMs = 5_000
+const busyRetryMs = 20
+const mostStamps = 10_000
+
+/**
+ * One SQLite file: WAL, synchronous=FULL, so that a write that was answered survives a loss of power. Writes of the same turn of the
+ * event loop share one commit, and so one sync of the disk: each is still all or nothing on its own, by a savepoint.
+ */
+export class Database {
+  readonly sqlite: BetterSqlite3.Database
+  readonly drizzle: Drizzle
+  readonly #statements: Record<
+    'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo',
+    BetterSqlite3.Statement
+  >
+  readonly #dataVersion: BetterSqlite3.Statement
+  #jobs: Job[] = []
+  #busySince: number | undefined
+  #lastDataVersion: number
+  #base = 0
+  readonly #stamps = new Map<string, number>()
+
+  /** Throws `unavailable` with a sentence when the file cannot be opened as a database. */
+  constructor(file: string) {
+    try {
+      this.sqlite = new Sqlite(file, { timeout: 250 })
+      this.sqlite.pragma('journal_mode = WAL')
+      this.sqlite.pragma('synchronous = FULL')
+      this.sqlite.pragma('foreign_keys = ON')
+    } catch (error) {
+      throw explained(file, error)
+    }
+    this.drizzle = drizzle(this.sqlite)
+    const statement = (sql: string) => this.sqlite.prepare(sql)
+    this.#statements = {
+      begin: statement('BEGIN IMMEDIATE'),
+      commit: statement('COMMIT'),
+      rollback: statement('ROLLBACK'),
+      savepoint: statement('SAVEPOINT job'),
+      release: statement('RELEASE job'),
+      undo: statement('ROLLBACK TO job'),
+    }
+    this.#dataVersion = statement('PRAGMA data_version').pluck()
+    this.#lastDataVersion = this.#dataVersion.get() as number
+  }
+
+  /**
+   * Runs `job` in a transaction and resolves when it is durable. What the job throws undoes the job alone. `mountId`: what is
+   * remembered of that mount is stale afterwards.
+   */
+  write<T>(job: () => T, mountId?: string): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#jobs.push({ run: job, mountId, resolve: resolve as (value: unknown) => void, reject })
+      if (this.#jobs.length === 1) setImmediate(() => this.#flush())
+    })
+  }
+
+  /** True when another connection has committed since the last call. */
+  changedElsewhere(): boolean {
+    const version = this.#dataVersion.get() as number
+    if (version === this.#lastDataVersion) return false
+    this.#lastDataVersion = version
+    this.#base += 1
+    return true
+  }
+
+  stamp(mountId: string): number {
+    return this.#base + (this.#stamps.get(mountId) ?? 0)
+  }
+
+  /** To be called by a write that learns its mount on the way. */
+  touch(mountId: string): void {
+    // Numbers only ever grow: forgetting the single ones moves the base beyond all of them.
+    if (this.#stamps.size >= mostStamps) {
+      this.#base += Math.max(...this.#stamps.values()) + 1
+      this.#stamps.clear()
+    }
+    this.#stamps.set(mountId, (this.#stamps.get(mountId) ?? 0) + 1)
+  }
+
+  close(): void {
+    if (!this.sqlite.open) return
+    for (const job of this.#jobs.splice(0)) job.reject(new KeyferryError('unavailable', 'the gateway is stopping'))
+    this.sqlite.close()
+  }
+
+  #flush(): void {
+    if (this.#jobs.length === 0) return
+    try {
+      this.#statements.begin.run()
+    } catch (error) {
+      this.#notBegun(error)
+      return
+    }
+    this.#busySince = undefined
+    const jobs = this.#jobs.splice(0)
+    const settled = jobs.map((job) => this.#runOne(job))
+    try {
+      this.#statements.commit.run()
+    } catch (error) {
+      if (this.sqlite.inTransaction) this.#statements.rollback.run()
+      for (const job of jobs) job.reject(unwritable(error))
+      return
+    }
+    for (const job of jobs) if (job.mountId !== undefined) this.touch(job.mountId)
+    for (const settle of settled) settle()
+  }
+
+  #runOne(job: Job): () => void {
+    this.#statements.savepoint.run()
+    try {
+      const value = job.run()
+      this.#statements.release.run()
+      return () => job.resolve(value)
+    } catch (error) {
+      // A full disk may have undone the whole transaction: then there is no savepoint to go back to, and the commit will fail.
+      if (this.sqlite.inTransaction) {
+        this.#statements.undo.run()
+        this.#statements.release.run()
+      }
+      return () => job.reject(error instanceof KeyferryError ? error : unwritable(error))
+    }
+  }
+
+  /** Another process is writing: the jobs wait without blocking the event loop, but not for ever. */
+  #notBegun(error: unknown): void {
+    const now = Date.now()
+    this.#busySince ??= now
+    if (codeOf(error).startsWith('SQLITE_BUSY') && now - this.#busySince < busyForMs) {
+      setTimeout(() => this.#flush(), busyRetryMs)
+      return
+    }
+    this.#busySince = undefined
+    for (const job of this.#jobs.splice(0)) job.reject(unwritable(error))
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+function unwritable(cause: unknown): KeyferryError {
+  const code = codeOf(cause)
+  if (code.startsWith('SQLITE_BUSY'))
+    return new KeyferryError('unavailable', 'the database is locked by another process: nothing was changed', { cause })
+  if (code.startsWith('SQLITE_FULL'))
+    return new KeyferryError('unavailable', 'the disk is full: nothing was changed', { cause })
+  if (code.startsWith('SQLITE_READONLY'))
+    return new KeyferryError('unavailable', 'the database cannot be written: nothing was changed', { cause })
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
+    return new KeyferryError('corrupt', 'the database is damaged: nothing was changed', { cause })
+  return new KeyferryError('unavailable', 'the database refused the change: nothing was changed', { cause })
+}
+
+/** Why a file could not be opened, in a sentence. */
+export function explained(file: string, cause: unknown): KeyferryError {
+  const code = codeOf(cause)
+  const why =
+    code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')
+      ? 'it is not an intact SQLite database'
+      : code.startsWith('SQLITE_BUSY')
+        ? 'another process holds it locked'
+        : code.startsWith('SQLITE_CANTOPEN')
+          ? 'it cannot be opened: check that the folder exists and that this user may write there'
+          : code.startsWith('SQLITE_READONLY')
+            ? 'it cannot be written'
+            : code.startsWith('SQLITE_FULL')
+              ? 'the disk is full'
+              : cause instanceof Error
+                ? cause.message
+                : String(cause)
+  return new KeyferryError(
+    code.startsWith('SQLITE_NOTADB') || code.startsWith('SQLITE_CORRUPT') ? 'corrupt' : 'unavailable',
+    `the database ${file}: ${why}`,
+    { cause },
+  )
+}

@@ -1,0 +1,44 @@
+import type { Store } from '../../core/store.ts'
+import { copyStore } from './copies.ts'
+import { Database } from './database.ts'
+import { keyStore } from './keys.ts'
+import { kmsStore } from './kms.ts'
+import { metaStore } from './meta.ts'
+import { bringUpToDate } from './migrations.ts'
+import { mountStore } from './mounts.ts'
+import { namespaceStore } from './namespaces.ts'
+import { operationStore } from './operations.ts'
+import { tokenStore } from './tokens.ts'
+import { wrappingKeyStore } from './wrapping-keys.ts'
+
+export interface StoreOptions {
+  /** A path, or ':memory:'. Made when it does not exist. */
+  file: string
+  /** Makes ids of operations and import ids; random UUIDs. */
+  uuid?: () => string
+}
+
+/** Opens the database and brings its schema up to date. Throws `unavailable` or `corrupt` with a sentence that names the file. */
+export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptions): Store {
+  const database = new Database(file)
+  try {
+    bringUpToDate(database, file)
+    return {
+      meta: metaStore(database),
+      namespaces: namespaceStore(database),
+      mounts: mountStore(database),
+      keys: keyStore(database, uuid),
+      kms: kmsStore(database),
+      wrappingKeys: wrappingKeyStore(database),
+      copies: copyStore(database, uuid),
+      operations: operationStore(database),
+      tokens: tokenStore(database),
+      changedElsewhere: () => database.changedElsewhere(),
+      stamp: (mountId) => database.stamp(mountId),
+      close: () => database.close(),
+    }
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}

@@ -1,0 +1,59 @@
+import { KeyferryError } from '../../core/errors.ts'
+import type { MountStore } from '../../core/store.ts'
+import type { Database } from './database.ts'
+import { and, eq, inArray, sql } from './drizzle.ts'
+import { copies, copyVersions, keys, keyVersions, kms, mounts, operations, remoteNames } from './schema.ts'
+
+export function mountStore(database: Database): MountStore {
+  const db = database.drizzle
+  const list = db
+    .select()
+    .from(mounts)
+    .where(eq(mounts.namespaceId, sql.placeholder('namespaceId')))
+    .orderBy(mounts.path)
+    .prepare()
+  return {
+    list: (namespaceId) => list.all({ namespaceId }),
+    create: (mount) =>
+      database.write(() => {
+        const clash = list
+          .all({ namespaceId: mount.namespaceId })
+          .find((one) => one.path.startsWith(mount.path) || mount.path.startsWith(one.path))
+        if (clash)
+          throw new KeyferryError('already_exists', `the path ${mount.path} is in use by the mount ${clash.path}`)
+        db.insert(mounts).values(mount).run()
+      }, mount.id),
+    tune: (namespaceId, id, change) =>
+      database.write(() => {
+        if (Object.keys(change).length === 0) return
+        db.update(mounts)
+          .set(change)
+          .where(and(eq(mounts.namespaceId, namespaceId), eq(mounts.id, id)))
+          .run()
+      }, id),
+    remove: (namespaceId, id) =>
+      database.write(() => {
+        const mine = and(eq(mounts.namespaceId, namespaceId), eq(mounts.id, id))
+        if (!db.select().from(mounts).where(mine).get()) return []
+        // Removals that go on by themselves belong to the namespace and stay; all other copies are let go where they are.
+        const left = db
+          .select({ id: copies.id, name: copies.remoteName, collection: copies.collection })
+          .from(copies)
+          .where(and(eq(copies.mountId, id), sql`${copies.settingsBox} is null`))
+          .all()
+        const ids = sql`(select id from copies where mount_id = ${id} and settings_box is null)`
+        db.delete(copyVersions).where(sql`${copyVersions.copyId} in ${ids}`).run()
+        db.delete(remoteNames).where(sql`${remoteNames.holder} in ${ids}`).run()
+        db.delete(operations).where(sql`${operations.copyId} in ${ids}`).run()
+        db.delete(copies)
+          .where(and(eq(copies.mountId, id), sql`${copies.settingsBox} is null`))
+          .run()
+        const keyIds = db.select({ id: keys.id }).from(keys).where(eq(keys.mountId, id))
+        db.delete(keyVersions).where(inArray(keyVersions.keyId, keyIds)).run()
+        db.delete(keys).where(eq(keys.mountId, id)).run()
+        db.delete(kms).where(eq(kms.mountId, id)).run()
+        db.delete(mounts).where(mine).run()
+        return left.map((copy) => `${copy.collection}/${copy.name}`)
+      }, id),
+  }
+}

@@ -1,0 +1,230 @@
+import { blob, index, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from './drizzle.ts'
+
+/**
+ * The database. Every row of a tenant carries its namespace; times are ms since 1970; whatever is secret is a sealed box
+ * (core/seal/box.ts). The migrations in migrations/ are generated from this file: `npm run migrations`.
+ */
+
+/** What the file says of itself: `root_id` (which root key seals it) and `instance_id`. */
+export const meta = sqliteTable('meta', { key: text().primaryKey(), value: text().notNull() })
+
+export const namespaces = sqliteTable(
+  'namespaces',
+  {
+    id: text().primaryKey(),
+    parentId: text('parent_id'),
+    /** Without slashes at its ends; '' is the root. */
+    path: text().notNull(),
+    customMetadata: text('custom_metadata', { mode: 'json' }).$type<Record<string, string>>().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('namespaces_path').on(t.path)],
+)
+
+/** Per-namespace keys that seal everything else, themselves sealed under the root key. */
+export const dataKeys = sqliteTable(
+  'data_keys',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    rootId: text('root_id').notNull(),
+    box: blob({ mode: 'buffer' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [index('data_keys_namespace').on(t.namespaceId, t.createdAt)],
+)
+
+export const mounts = sqliteTable(
+  'mounts',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    /** With its final slash, as Vault shows it: `keymgmt/`. */
+    path: text().notNull(),
+    type: text().notNull(),
+    accessor: text().notNull(),
+    description: text().notNull(),
+    config: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('mounts_path').on(t.namespaceId, t.path)],
+)
+
+export const keys = sqliteTable(
+  'keys',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    mountId: text('mount_id').notNull(),
+    name: text().notNull(),
+    type: text().notNull(),
+    latestVersion: integer('latest_version').notNull(),
+    minEnabledVersion: integer('min_enabled_version').notNull(),
+    deletionAllowed: integer('deletion_allowed', { mode: 'boolean' }).notNull(),
+    replicaRegions: text('replica_regions', { mode: 'json' }).$type<string[]>(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('keys_name').on(t.mountId, t.name)],
+)
+
+export const keyVersions = sqliteTable(
+  'key_versions',
+  {
+    keyId: text('key_id').notNull(),
+    version: integer().notNull(),
+    namespaceId: text('namespace_id').notNull(),
+    publicKey: text('public_key'),
+    box: blob({ mode: 'buffer' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.keyId, t.version] })],
+)
+
+export const kms = sqliteTable(
+  'kms',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    mountId: text('mount_id').notNull(),
+    name: text().notNull(),
+    provider: text().notNull(),
+    keyCollection: text('key_collection').notNull(),
+    /** Provider, key_collection and credentials, sealed: a row that was pointed elsewhere does not open. */
+    settingsBox: blob('settings_box', { mode: 'buffer' }).notNull(),
+    credentialsGeneration: integer('credentials_generation').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('kms_name').on(t.mountId, t.name)],
+)
+
+/** Key encryption keys that were made in (or named for) a collection: one in use each, over all namespaces. */
+export const wrappingKeys = sqliteTable(
+  'wrapping_keys',
+  {
+    id: text().primaryKey(),
+    collection: text().notNull(),
+    name: text().notNull(),
+    state: text({ enum: ['planned', 'pinned', 'retired'] }).notNull(),
+    keyId: text('key_id'),
+    fingerprint: text(),
+    reason: text(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('wrapping_keys_current').on(t.collection).where(sql`state <> 'retired'`)],
+)
+
+/** Who holds a name in a collection, over all namespaces; names are compared in lower case. */
+export const remoteNames = sqliteTable(
+  'remote_names',
+  { collection: text().notNull(), name: text().notNull(), holder: text().notNull() },
+  (t) => [primaryKey({ columns: [t.collection, t.name] }), index('remote_names_holder').on(t.holder)],
+)
+
+/** A key in a KMS: what should be there, and how far it got. A removal that outlived its request has no key or KMS any more. */
+export const copies = sqliteTable(
+  'copies',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    mountId: text('mount_id').notNull(),
+    keyId: text('key_id'),
+    kmsId: text('kms_id'),
+    collection: text().notNull(),
+    remoteName: text('remote_name').notNull(),
+    protection: text().notNull(),
+    purposes: text({ mode: 'json' }).$type<string[]>().notNull(),
+    options: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    desired: text({ enum: ['present', 'absent'] }).notNull(),
+    generation: integer().notNull(),
+    seenGeneration: integer('seen_generation').notNull(),
+    state: text({ enum: ['pending', 'settled', 'stopped'] }).notNull(),
+    reason: text(),
+    attempts: integer().notNull(),
+    nextAttemptAt: integer('next_attempt_at').notNull(),
+    distributedAt: integer('distributed_at').notNull(),
+    /** Only of a removal without a KMS: the settings to remove with. */
+    settingsBox: blob('settings_box', { mode: 'buffer' }),
+    leaseOwner: text('lease_owner'),
+    leaseUntil: integer('lease_until').notNull(),
+    fence: integer().notNull(),
+  },
+  (t) => [
+    uniqueIndex('copies_pair').on(t.keyId, t.kmsId),
+    index('copies_kms').on(t.kmsId),
+    index('copies_mount').on(t.mountId),
+    index('copies_due').on(t.nextAttemptAt).where(sql`state = 'pending'`),
+  ],
+)
+
+export const copyVersions = sqliteTable(
+  'copy_versions',
+  {
+    copyId: text('copy_id').notNull(),
+    version: integer().notNull(),
+    importId: text('import_id').notNull(),
+    /** When an import was last sent whose answer is not known; null: none is out. */
+    sentAt: integer('sent_at'),
+    remoteVersion: text('remote_version'),
+    seenAt: integer('seen_at'),
+    enabled: integer({ mode: 'boolean' }),
+  },
+  (t) => [primaryKey({ columns: [t.copyId, t.version] })],
+)
+
+/** Somebody waiting for a generation of a copy to be seen. */
+export const operations = sqliteTable(
+  'operations',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    mountId: text('mount_id').notNull(),
+    copyId: text('copy_id').notNull(),
+    generation: integer().notNull(),
+    kind: text().notNull(),
+    state: text({ enum: ['pending', 'succeeded', 'failed', 'superseded'] }).notNull(),
+    reason: text(),
+    successor: text(),
+    createdAt: integer('created_at').notNull(),
+    finishedAt: integer('finished_at'),
+  },
+  (t) => [
+    index('operations_copy').on(t.copyId, t.generation),
+    index('operations_namespace').on(t.namespaceId, t.createdAt),
+    index('operations_finished').on(t.finishedAt),
+  ],
+)
+
+export const tokens = sqliteTable(
+  'tokens',
+  {
+    /** The JWT's jti, random. */
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    accessor: text().notNull(),
+    parentId: text('parent_id'),
+    type: text().notNull(),
+    displayName: text('display_name').notNull(),
+    policies: text({ mode: 'json' }).$type<string[]>().notNull(),
+    meta: text({ mode: 'json' }).$type<Record<string, string>>().notNull(),
+    path: text().notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at'),
+    /** SHA-256 of an opaque token (dev only), hex; null for JWTs. */
+    digest: text(),
+  },
+  (t) => [
+    uniqueIndex('tokens_accessor').on(t.accessor),
+    uniqueIndex('tokens_digest').on(t.digest),
+    index('tokens_parent').on(t.parentId),
+  ],
+)
+
+/** The keys that sign tokens; the private half sealed under the root namespace's data key. */
+export const signingKeys = sqliteTable('signing_keys', {
+  kid: text().primaryKey(),
+  algorithm: text().notNull(),
+  publicJwk: text('public_jwk', { mode: 'json' }).$type<Record<string, string>>().notNull(),
+  box: blob({ mode: 'buffer' }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  retiredAt: integer('retired_at'),
+})

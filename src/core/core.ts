@@ -2,7 +2,7 @@ import { newSigningKey, TokenSigner } from './access/signing.ts'
 import { rootToken, TokenService } from './access/tokens.ts'
 import { type Context, systemContext } from './context.ts'
 import { OperationWaiter } from './distribution/operations.ts'
-import { Reconciler } from './distribution/reconciler.ts'
+import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
 import { DistributionService } from './distribution/service.ts'
 import { KeyferryError } from './errors.ts'
 import type { KeyGenerator } from './keys/pool.ts'
@@ -21,6 +21,7 @@ export interface CoreParts {
   registry: ProviderRegistry
   generator: KeyGenerator
   context?: Context
+  timing?: Timing
 }
 
 /** What Keyferry is, without HTTP, SQL or a cloud. */
@@ -100,7 +101,15 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   )
   const operations = new OperationWaiter(context, store.operations)
   const connections = new Connections({ context, store, keyring, registry })
-  const reconciler = new Reconciler({ context, store, registry, connections, keyring, operations })
+  const reconciler = new Reconciler({
+    context,
+    store,
+    registry,
+    connections,
+    keyring,
+    operations,
+    timing: parts.timing ?? defaultTiming,
+  })
   const tokens = new TokenService({ context, store, signer })
   const mounts = new MountService({ context, store })
   reconciler.start()

@@ -279,7 +279,8 @@ export interface CopyStore {
   seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
   /** The generation was seen done: its operations and older ones end, and the lease with them. */
   settle(lease: Lease, generation: number, now: number): Promise<void>
-  postpone(lease: Lease, reason: string, nextAttemptAt: number): Promise<void>
+  /** To be taken up again later. `failed` counts for the back-off; waiting for a time to come does not. Ends the lease. */
+  postpone(lease: Lease, reason: string, nextAttemptAt: number, failed: boolean): Promise<void>
   /** Refused for good: operations end as failed, nothing is tried until something changes. */
   stop(lease: Lease, reason: string, now: number): Promise<void>
   /** The copy should be gone. Gives the operation, the existing one when a removal is under way. */

@@ -48,6 +48,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
       parallel,
       now: context.now(),
       lostAfterMs: job.lostAfterMs,
+      newestAfterMs: job.newestAfterMs,
     })
     switch (step.do) {
       case 'settled':

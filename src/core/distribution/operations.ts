@@ -3,8 +3,11 @@ import type { OperationRow, OperationStore, Touched } from '../store.ts'
 
 /** How often operations that another process may be working on are looked at, in ms. */
 const pollMs = 500
+/** What setTimeout can take; more would fire at once. */
+const longestTimer = 2 ** 31 - 1
 
 interface Waiter {
+  operationId: string
   namespaceId: string
   copyId: string
   done(operation: OperationRow | undefined): void
@@ -17,7 +20,7 @@ interface Waiter {
 export class OperationWaiter {
   readonly #context: Context
   readonly #store: OperationStore
-  readonly #waiters = new Map<string, Waiter>()
+  readonly #waiters = new Set<Waiter>()
   /** Set by the reconciler: starts work on a copy. */
   kick: (copyId: string) => void = () => {}
 
@@ -28,26 +31,25 @@ export class OperationWaiter {
 
   /** True while a request of this process waits for the copy: only then can a refusal still become its answer. */
   isWaitedFor(copyId: string): boolean {
-    for (const waiter of this.#waiters.values()) if (waiter.copyId === copyId) return true
+    for (const waiter of this.#waiters) if (waiter.copyId === copyId) return true
     return false
   }
 
   /** Starts work on the copy and waits until the operation has ended or the deadline is over. Gives it as it is then. */
   async wait(namespaceId: string, touched: Touched, waiting: Waiting): Promise<OperationRow | undefined> {
-    const { operationId, copyId } = touched
-    const ended = new Promise<OperationRow | undefined>((done) => {
-      this.#waiters.set(operationId, { namespaceId, copyId, done })
-    })
-    const left = Math.max(0, waiting.deadline - this.#context.now())
-    const timer = setTimeout(() => void this.#look(operationId, true), left)
-    const poll = setInterval(() => void this.#look(operationId, false), pollMs)
-    this.kick(copyId)
+    const { promise, resolve } = Promise.withResolvers<OperationRow | undefined>()
+    const waiter: Waiter = { ...touched, namespaceId, done: resolve }
+    this.#waiters.add(waiter)
+    const left = Math.min(longestTimer, Math.max(0, waiting.deadline - this.#context.now()))
+    const timer = setTimeout(() => void this.#look(waiter, true), left)
+    const poll = setInterval(() => void this.#look(waiter, false), pollMs)
+    this.kick(touched.copyId)
     try {
-      return await ended
+      return await promise
     } finally {
       clearTimeout(timer)
       clearInterval(poll)
-      this.#waiters.delete(operationId)
+      this.#waiters.delete(waiter)
     }
   }
 
@@ -59,9 +61,7 @@ export class OperationWaiter {
 
   /** The reconciler got somewhere with this copy. */
   progressed(copyId: string): void {
-    for (const [operationId, waiter] of this.#waiters) {
-      if (waiter.copyId === copyId) void this.#look(operationId, false)
-    }
+    for (const waiter of this.#waiters) if (waiter.copyId === copyId) void this.#look(waiter, false)
   }
 
   /** The operation, or the one that came of it when it was overtaken. */
@@ -77,11 +77,9 @@ export class OperationWaiter {
     return operation
   }
 
-  async #look(operationId: string, last: boolean): Promise<void> {
-    const waiter = this.#waiters.get(operationId)
-    if (!waiter) return
+  async #look(waiter: Waiter, last: boolean): Promise<void> {
     try {
-      const operation = await this.#outcome(waiter.namespaceId, operationId)
+      const operation = await this.#outcome(waiter.namespaceId, waiter.operationId)
       if (last || operation?.state !== 'pending') waiter.done(operation)
     } catch {
       if (last) waiter.done(undefined)

@@ -15,6 +15,8 @@ export interface Situation {
   now: number
   /** After this long without an answer, an import that is not there will not come: the call's time-out and a settle time, in ms. */
   lostAfterMs: number
+  /** The newest version comes at least this long after those before it, so that the cloud takes it for the current one. */
+  newestAfterMs: number
 }
 
 export type Step =
@@ -27,9 +29,6 @@ export type Step =
   | { do: 'rename' }
   | { do: 'stop'; why: string }
   | { do: 'settled' }
-
-/** Azure tells the current version by its second of creation: the newest must come in a later one than those before it. */
-const laterSecondMs = 1000
 
 /**
  * Decides the next step toward a copy that should be present. Pure: the same situation gives the same step. Never tells to import
@@ -86,7 +85,7 @@ function strangerIn({ versions, remote, delivered }: Situation): RemoteVersion |
   return delivered ? undefined : remote.versions?.find((seen) => !ours(seen))
 }
 
-function importStep({ versions, parallel, now }: Situation): Step | undefined {
+function importStep({ versions, parallel, now, newestAfterMs }: Situation): Step | undefined {
   const missing = versions.filter((row) => row.remoteVersion === null)
   const newest = versions.at(-1)
   if (missing.length === 0 || !newest) return undefined
@@ -94,9 +93,13 @@ function importStep({ versions, parallel, now }: Situation): Step | undefined {
   if (older.length > 0)
     return { do: 'import', versions: (parallel ? older : older.slice(0, 1)).map((row) => row.version) }
   const lastSeen = Math.max(0, ...versions.map((row) => row.seenAt ?? 0))
-  const until = lastSeen + laterSecondMs
+  const until = lastSeen + newestAfterMs
   if (until > now)
-    return { do: 'wait', until, why: 'the newest version is imported in a later second than those before it' }
+    return {
+      do: 'wait',
+      until,
+      why: 'the newest version is imported some time after those before it, so that it becomes the current one',
+    }
   return { do: 'import', versions: [newest.version] }
 }
 
@@ -138,7 +141,7 @@ export type RemovalStep =
  * a version of somebody else is known.
  */
 export function nextRemovalStep(
-  situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel'>,
+  situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs'>,
 ): RemovalStep {
   const { versions, remote, remoteName, now, lostAfterMs } = situation
   if (remote.state !== 'present') {

@@ -17,6 +17,7 @@ export interface ReconcilerParts {
   connections: Connections
   keyring: Keyring
   operations: OperationWaiter
+  timing: Timing
 }
 
 /** One piece of work on a leased copy, as deliver.ts and withdraw.ts see it. */
@@ -25,6 +26,7 @@ export interface Job {
   connection: Connection
   /** The lease's fence, and the call's time-out plus settle time of the provider. */
   lostAfterMs: number
+  newestAfterMs: number
   /** Extends the lease when less than a call's time-out of it is left. To be called before every call to the cloud. */
   keepLease(): Promise<void>
 }
@@ -33,11 +35,17 @@ export interface Job {
 export type Outcome = { again: false } | { again: true; at: number; why: string }
 
 const leaseMs = 180_000
-const scanMs = 1_000
 const scanLimit = 100
 const side = 16
-const firstBackOffMs = 1_000
-const lastBackOffMs = 300_000
+
+/** How often due copies are looked for, and the bounds of the back-off, in ms. */
+export interface Timing {
+  scanMs: number
+  firstBackOffMs: number
+  lastBackOffMs: number
+}
+
+export const defaultTiming: Timing = { scanMs: 1_000, firstBackOffMs: 1_000, lastBackOffMs: 300_000 }
 
 /**
  * Drives what was seen of each copy toward what should be: the same code at a first delivery, after a crash and for every later
@@ -63,7 +71,7 @@ export class Reconciler {
 
   /** Takes up what an earlier process left, and looks for due copies from then on. */
   start(): void {
-    this.#timer = setInterval(() => void this.#scan(), scanMs)
+    this.#timer = setInterval(() => void this.#scan(), this.#parts.timing.scanMs)
     this.#timer.unref()
     void this.#scan()
   }
@@ -129,7 +137,7 @@ export class Reconciler {
     try {
       const outcome = await this.#drive(copy)
       if (outcome.again) {
-        await store.copies.postpone(lease, outcome.why, outcome.at)
+        await store.copies.postpone(lease, outcome.why, outcome.at, false)
         this.#wake(copyId, outcome.at)
       }
       return false
@@ -148,12 +156,13 @@ export class Reconciler {
           ? await this.#parts.connections.ofKms(kms)
           : undefined
     if (!connection) throw new KeyferryError('corrupt', 'a copy has neither a KMS nor settings of its own')
-    const { callTimeoutMs, settleMs } = this.#timeouts(registry, kms?.provider)
+    const { callTimeoutMs, settleMs, newestAfterMs } = timeouts(registry, kms?.provider)
     let until = copy.leaseUntil
     const job: Job = {
       copy,
       connection,
       lostAfterMs: callTimeoutMs + settleMs,
+      newestAfterMs,
       keepLease: async () => {
         const now = context.now()
         if (until - now > 2 * callTimeoutMs) return
@@ -163,15 +172,6 @@ export class Reconciler {
     }
     if (copy.desired === 'absent') return await withdraw(job, { context, store })
     return await deliver(job, { context, store, keyring, pace: this.#pace })
-  }
-
-  #timeouts(registry: ProviderRegistry, name: string | undefined): { callTimeoutMs: number; settleMs: number } {
-    if (name !== undefined) return registry.get(name)
-    const all = registry.names().map((one) => registry.get(one))
-    return {
-      callTimeoutMs: Math.max(...all.map((one) => one.callTimeoutMs)),
-      settleMs: Math.max(...all.map((one) => one.settleMs)),
-    }
   }
 
   /** Decides what a failure means for the copy. True: there is more to do now. */
@@ -187,8 +187,10 @@ export class Reconciler {
     if (!final) {
       if (!(error instanceof CloudError))
         context.log('error', 'work on a copy failed', { copyId: copy.id, error: String(error) })
-      const at = context.now() + backOff(copy.attempts, error, Number.parseInt(context.randomHex(4), 16) / 0xffffffff)
-      await store.copies.postpone(lease, message, at)
+      const at =
+        context.now() +
+        backOff(this.#parts.timing, copy.attempts, error, Number.parseInt(context.randomHex(4), 16) / 0xffffffff)
+      await store.copies.postpone(lease, message, at, true)
       this.#wake(copy.id, at)
       return false
     }
@@ -212,13 +214,28 @@ export class Reconciler {
   /** Wakes up for a copy that is due before the next scan. */
   #wake(copyId: string, at: number): void {
     const delay = Math.max(0, at - this.#parts.context.now())
-    if (delay <= 10 * scanMs) setTimeout(() => this.kick(copyId), delay).unref()
+    if (delay <= 10 * this.#parts.timing.scanMs) setTimeout(() => this.kick(copyId), delay).unref()
   }
 }
 
-/** Doubles from 1 s to 5 min, with full jitter; not before the cloud's own Retry-After. `random` is in 0 to 1. */
-export function backOff(attempts: number, error: unknown, random: number): number {
+/** Doubles from the first to the last, jittered by half; not before the cloud's own Retry-After. `random` is in 0 to 1. */
+export function backOff(
+  { firstBackOffMs, lastBackOffMs }: Timing,
+  attempts: number,
+  error: unknown,
+  random: number,
+): number {
   const most = Math.min(lastBackOffMs, firstBackOffMs * 2 ** Math.min(attempts, 20))
   const asked = error instanceof CloudError ? (error.retryAfterMs ?? 0) : 0
   return Math.max(asked, most / 2 + (most / 2) * random)
+}
+
+/** The provider's times; a removal that no longer knows its provider takes the longest of all. */
+function timeouts(registry: ProviderRegistry, name: string | undefined) {
+  const all = name === undefined ? registry.names().map((one) => registry.get(one)) : [registry.get(name)]
+  return {
+    callTimeoutMs: Math.max(...all.map((one) => one.callTimeoutMs)),
+    settleMs: Math.max(...all.map((one) => one.settleMs)),
+    newestAfterMs: Math.max(...all.map((one) => one.newestAfterMs)),
+  }
 }

@@ -133,6 +133,8 @@ export interface Provider {
   /** How long one call may take at most, and how long after that a lost one may still take effect, in ms. */
   readonly callTimeoutMs: number
   readonly settleMs: number
+  /** How long after the others a key's newest version must come for the cloud to take it for the current one, in ms. */
+  readonly newestAfterMs: number
   /** Checks the settings without touching the network. Throws `KeyferryError('invalid')` naming field and what is allowed. */
   parse(settings: KmsSettings, owner: KmsOwner): ParsedSettings
   open(settings: KmsSettings, owner: KmsOwner, register: WrappingKeyRegister): Promise<Connection>

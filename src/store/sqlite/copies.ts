@@ -113,7 +113,8 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         const row = leased(lease)
         const place = remoteVersion === undefined ? {} : { remoteVersion, seenAt: at ?? null, sentAt: null }
         setVersion(row.id, version, { ...place, enabled })
-        database.touch(row.mountId)
+        // It got on: the next failure is a first one again.
+        set(row, { attempts: 0 })
       }),
 
     settle: (lease, generation, now) =>
@@ -124,10 +125,15 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         set(row, { ...free, ...rest, seenGeneration: generation })
         change.end(row.id, generation, 'succeeded', null, now)
       }),
-    postpone: (lease, reason, nextAttemptAt) =>
+    postpone: (lease, reason, nextAttemptAt, failed) =>
       database.write(() => {
         const row = leased(lease)
-        set(row, { ...free, reason, nextAttemptAt: Math.ceil(nextAttemptAt), attempts: row.attempts + 1 })
+        set(row, {
+          ...free,
+          reason,
+          nextAttemptAt: Math.ceil(nextAttemptAt),
+          attempts: row.attempts + (failed ? 1 : 0),
+        })
         // A delivery that is being taken back keeps the reason why it was refused.
         if (row.settingsBox === null) change.note(row.id, reason)
       }),

@@ -1,3 +1,16 @@
+CREATE TABLE `auth_mounts` (
+	`id` text PRIMARY KEY NOT NULL,
+	`namespace_id` text NOT NULL,
+	`path` text NOT NULL,
+	`type` text NOT NULL,
+	`accessor` text NOT NULL,
+	`description` text NOT NULL,
+	`tune` text NOT NULL,
+	`config` text NOT NULL,
+	`created_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `auth_mounts_path` ON `auth_mounts` (`namespace_id`,`path`);--> statement-breakpoint
 CREATE TABLE `copies` (
 	`id` text PRIMARY KEY NOT NULL,
 	`namespace_id` text NOT NULL,
@@ -106,10 +119,12 @@ CREATE TABLE `namespaces` (
 	`parent_id` text,
 	`path` text NOT NULL,
 	`custom_metadata` text NOT NULL,
-	`created_at` integer NOT NULL
+	`created_at` integer NOT NULL,
+	`deleted_at` integer
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `namespaces_path` ON `namespaces` (`path`);--> statement-breakpoint
+CREATE UNIQUE INDEX `namespaces_path` ON `namespaces` (`path`) WHERE deleted_at is null;--> statement-breakpoint
+CREATE INDEX `namespaces_parent` ON `namespaces` (`parent_id`);--> statement-breakpoint
 CREATE TABLE `operations` (
 	`id` text PRIMARY KEY NOT NULL,
 	`namespace_id` text NOT NULL,
@@ -127,6 +142,24 @@ CREATE TABLE `operations` (
 CREATE INDEX `operations_copy` ON `operations` (`copy_id`,`generation`);--> statement-breakpoint
 CREATE INDEX `operations_namespace` ON `operations` (`namespace_id`,`created_at`);--> statement-breakpoint
 CREATE INDEX `operations_finished` ON `operations` (`finished_at`);--> statement-breakpoint
+CREATE TABLE `policies` (
+	`namespace_id` text NOT NULL,
+	`name` text NOT NULL,
+	`rules` text NOT NULL,
+	PRIMARY KEY(`namespace_id`, `name`)
+);
+--> statement-breakpoint
+CREATE TABLE `rate_limits` (
+	`namespace_id` text NOT NULL,
+	`name` text NOT NULL,
+	`path` text NOT NULL,
+	`rate` real NOT NULL,
+	`interval` integer NOT NULL,
+	`block_interval` integer NOT NULL,
+	`role` text NOT NULL,
+	PRIMARY KEY(`namespace_id`, `name`)
+);
+--> statement-breakpoint
 CREATE TABLE `remote_names` (
 	`collection` text NOT NULL,
 	`name` text NOT NULL,
@@ -135,6 +168,34 @@ CREATE TABLE `remote_names` (
 );
 --> statement-breakpoint
 CREATE INDEX `remote_names_holder` ON `remote_names` (`holder`);--> statement-breakpoint
+CREATE TABLE `roles` (
+	`id` text PRIMARY KEY NOT NULL,
+	`namespace_id` text NOT NULL,
+	`door` text NOT NULL,
+	`name` text NOT NULL,
+	`config` text NOT NULL,
+	`role_id` text,
+	`created_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `roles_name` ON `roles` (`namespace_id`,`door`,`name`);--> statement-breakpoint
+CREATE UNIQUE INDEX `roles_role_id` ON `roles` (`role_id`);--> statement-breakpoint
+CREATE TABLE `secret_ids` (
+	`accessor` text PRIMARY KEY NOT NULL,
+	`namespace_id` text NOT NULL,
+	`role` text NOT NULL,
+	`digest` text NOT NULL,
+	`meta` text NOT NULL,
+	`cidrs` text NOT NULL,
+	`token_cidrs` text NOT NULL,
+	`num_uses` integer NOT NULL,
+	`ttl` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `secret_ids_digest` ON `secret_ids` (`role`,`digest`);--> statement-breakpoint
+CREATE INDEX `secret_ids_expiry` ON `secret_ids` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `signing_keys` (
 	`kid` text PRIMARY KEY NOT NULL,
 	`algorithm` text NOT NULL,
@@ -154,14 +215,37 @@ CREATE TABLE `tokens` (
 	`policies` text NOT NULL,
 	`meta` text NOT NULL,
 	`path` text NOT NULL,
+	`role` text NOT NULL,
+	`renewable` integer NOT NULL,
+	`creation_ttl` integer NOT NULL,
+	`explicit_max_ttl` integer NOT NULL,
+	`period` integer NOT NULL,
+	`num_uses` integer NOT NULL,
+	`bound_cidrs` text NOT NULL,
 	`created_at` integer NOT NULL,
+	`renewed_at` integer,
 	`expires_at` integer,
+	`outer_bound` integer NOT NULL,
 	`digest` text
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `tokens_accessor` ON `tokens` (`accessor`);--> statement-breakpoint
 CREATE UNIQUE INDEX `tokens_digest` ON `tokens` (`digest`);--> statement-breakpoint
 CREATE INDEX `tokens_parent` ON `tokens` (`parent_id`);--> statement-breakpoint
+CREATE INDEX `tokens_namespace` ON `tokens` (`namespace_id`);--> statement-breakpoint
+CREATE INDEX `tokens_expiry` ON `tokens` (`expires_at`);--> statement-breakpoint
+CREATE TABLE `wrapped` (
+	`id` text PRIMARY KEY NOT NULL,
+	`namespace_id` text NOT NULL,
+	`accessor` text NOT NULL,
+	`creation_path` text NOT NULL,
+	`box` blob NOT NULL,
+	`ttl` integer NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `wrapped_expiry` ON `wrapped` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `wrapping_keys` (
 	`id` text PRIMARY KEY NOT NULL,
 	`collection` text NOT NULL,

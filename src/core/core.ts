@@ -52,7 +52,14 @@ export interface Core {
  */
 export async function initialise(store: Store, root: RootKey, context: Context = systemContext): Promise<string> {
   const now = context.now()
-  const namespace: NamespaceRow = { id: 'root', parentId: null, path: '', customMetadata: {}, createdAt: now }
+  const namespace: NamespaceRow = {
+    id: 'root',
+    parentId: null,
+    path: '',
+    customMetadata: {},
+    createdAt: now,
+    deletedAt: null,
+  }
   const { row: dataKey, sealer } = newDataKey(root, namespace.id, now)
   const signingKey = newSigningKey(sealer, context.uuid(), now)
   const token = rootToken(context, namespace.id, 'auth/token/root')

@@ -14,6 +14,8 @@ export interface NamespaceRow {
   path: string
   customMetadata: Record<string, string>
   createdAt: number
+  /** Set while its last cloud keys are being removed: nobody can reach it any more. */
+  deletedAt: number | null
 }
 
 export interface MountRow {
@@ -134,10 +136,37 @@ export interface TokenRow {
   displayName: string
   policies: string[]
   meta: Record<string, string>
+  /** The path that it was made by: `auth/token/create`. */
   path: string
+  /** The role that it was made with; '' for none. */
+  role: string
+  renewable: boolean
+  /** Seconds; 0: none. */
+  creationTtl: number
+  explicitMaxTtl: number
+  period: number
+  /** What is left of them; 0: any number. */
+  numUses: number
+  boundCidrs: string[]
   createdAt: number
+  renewedAt: number | null
+  /** Null: never. */
   expiresAt: number | null
+  /** The `exp` of its string: no renewal goes beyond. */
+  outerBound: number
   digest: string | null
+}
+
+/** A role of a door: what tokens made through it are like. */
+export interface RoleRow {
+  id: string
+  namespaceId: string
+  /** `token`, or the id of an auth mount. */
+  door: string
+  name: string
+  config: Record<string, unknown>
+  roleId: string | null
+  createdAt: number
 }
 
 export interface SigningKeyRow {
@@ -178,7 +207,19 @@ export interface MetaStore {
 
 export interface NamespaceStore {
   byPath(path: string): Awaitable<NamespaceRow | undefined>
+  /** Also one that is being deleted. */
   byId(id: string): Awaitable<NamespaceRow | undefined>
+  children(parentId: string): Awaitable<NamespaceRow[]>
+  /** Throws `already_exists` when the path is taken, `not_found` when the parent is gone. */
+  create(row: NamespaceRow, dataKey: DataKeyRow): Promise<void>
+  setMetadata(id: string, customMetadata: Record<string, string>): Promise<void>
+  /** The copies of a namespace that still have a key and a KMS, with the settings of each. */
+  attachedCopies(id: string): Awaitable<{ copy: CopyRow; kms: KmsRow }[]>
+  /**
+   * Deletes a namespace with all that is in it. `detached` holds sealed settings for each of its attached copies, whose removals go on;
+   * where none is left, not a row remains. Throws `conflict` when it has children, or copies that are not in `detached`.
+   */
+  remove(id: string, detached: ReadonlyMap<string, Buffer>, operationIds: () => string, now: number): Promise<void>
   /** The newest first: that one seals, the others still open. */
   dataKeys(namespaceId: string): Awaitable<DataKeyRow[]>
 }
@@ -306,13 +347,44 @@ export interface OperationStore {
 export interface TokenStore {
   byId(id: string): Awaitable<TokenRow | undefined>
   byDigest(digest: string): Awaitable<TokenRow | undefined>
+  byAccessor(namespaceId: string, accessor: string): Awaitable<TokenRow | undefined>
+  accessors(namespaceId: string): Awaitable<string[]>
+  count(namespaceId: string): Awaitable<number>
+  /** Throws `denied` when the parent is gone or has expired meanwhile. */
   create(token: TokenRow): Promise<void>
+  /** Changes the end of a token's life; `decide` is called inside the change. Throws `not_found` when it is gone. */
+  renew(id: string, decide: (token: TokenRow) => { expiresAt: number | null }, now: number): Promise<TokenRow>
+  /** Takes one of the uses of a token that has a number of them; at the last one it is revoked. False: there was none left. */
+  use(id: string): Promise<boolean>
+  /** Revokes a token; its children with it, or they become orphans. False: it was gone. */
+  revoke(id: string, children: 'revoke' | 'orphan'): Promise<boolean>
+  /** Revokes what has expired, with its children, at most `limit`. Gives how many. */
+  expire(now: number, limit: number): Promise<number>
   /** Removes every token that was made by `initialise` or by dev mode with this path, before a new one is put in its place. */
   replace(path: string, token: TokenRow): Promise<void>
   signingKeys(): Awaitable<SigningKeyRow[]>
 }
 
+export interface PolicyStore {
+  get(namespaceId: string, name: string): Awaitable<string | undefined>
+  names(namespaceId: string): Awaitable<string[]>
+  put(namespaceId: string, name: string, rules: string): Promise<void>
+  remove(namespaceId: string, name: string): Promise<void>
+}
+
+export interface RoleStore {
+  find(namespaceId: string, door: string, name: string): Awaitable<RoleRow | undefined>
+  byRoleId(roleId: string): Awaitable<RoleRow | undefined>
+  names(namespaceId: string, door: string): Awaitable<string[]>
+  /** Makes or replaces the role of that name; `id` and `createdAt` of an existing one stay. Throws `conflict` for a taken role id. */
+  put(role: RoleRow): Promise<void>
+  /** With its secret ids. */
+  remove(namespaceId: string, door: string, name: string): Promise<void>
+}
+
 export interface Store {
+  policies: PolicyStore
+  roles: RoleStore
   meta: MetaStore
   namespaces: NamespaceStore
   mounts: MountStore

@@ -125,8 +125,17 @@ export function rootToken(context: Context, namespaceId: string, path: string): 
     policies: ['root'],
     meta: {},
     path,
+    role: '',
+    renewable: false,
+    creationTtl: 0,
+    explicitMaxTtl: 0,
+    period: 0,
+    numUses: 0,
+    boundCidrs: [],
     createdAt: context.now(),
+    renewedAt: null,
     expiresAt: null,
+    outerBound: context.now() + longest * 1000,
     digest: null,
   }
 }

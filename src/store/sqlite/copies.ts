@@ -3,6 +3,7 @@ import type { CopyStore } from '../../core/store.ts'
 import { type CopyRecord, copyQueries, typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
+import { endNamespace } from './namespace-removal.ts'
 import { operationChanges } from './operations.ts'
 import { copies, copyVersions, keys, keyVersions, kms, remoteNames } from './schema.ts'
 
@@ -186,6 +187,7 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         const row = leased(lease)
         forget(row.id)
         change.gone(row.id, now)
+        endNamespace(database, row.namespaceId)
         database.touch(row.mountId)
       }),
   }

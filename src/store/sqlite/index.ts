@@ -8,6 +8,8 @@ import { bringUpToDate } from './migrations.ts'
 import { mountStore } from './mounts.ts'
 import { namespaceStore } from './namespaces.ts'
 import { operationStore } from './operations.ts'
+import { policyStore } from './policies.ts'
+import { roleStore } from './roles.ts'
 import { tokenStore } from './tokens.ts'
 import { wrappingKeyStore } from './wrapping-keys.ts'
 
@@ -33,6 +35,8 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
       copies: copyStore(database, uuid),
       operations: operationStore(database),
       tokens: tokenStore(database),
+      policies: policyStore(database),
+      roles: roleStore(database),
       changedElsewhere: () => database.changedElsewhere(),
       stamp: (mountId) => database.stamp(mountId),
       close: () => database.close(),

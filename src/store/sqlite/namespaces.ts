@@ -1,19 +1,29 @@
-import type { NamespaceStore } from '../../core/store.ts'
+import { KeyferryError } from '../../core/errors.ts'
+import type { CopyRow, NamespaceStore } from '../../core/store.ts'
+import { typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
-import { eq, sql } from './drizzle.ts'
-import { dataKeys, namespaces } from './schema.ts'
+import { and, asc, eq, isNull, sql } from './drizzle.ts'
+import { forgetNamespace } from './namespace-removal.ts'
+import { copies, dataKeys, kms, namespaces } from './schema.ts'
 
 export function namespaceStore(database: Database): NamespaceStore {
   const db = database.drizzle
+  const alive = isNull(namespaces.deletedAt)
   const byPath = db
     .select()
     .from(namespaces)
-    .where(eq(namespaces.path, sql.placeholder('path')))
+    .where(and(eq(namespaces.path, sql.placeholder('path')), alive))
     .prepare()
   const byId = db
     .select()
     .from(namespaces)
     .where(eq(namespaces.id, sql.placeholder('id')))
+    .prepare()
+  const children = db
+    .select()
+    .from(namespaces)
+    .where(and(eq(namespaces.parentId, sql.placeholder('parentId')), alive))
+    .orderBy(asc(namespaces.path))
     .prepare()
   const keysOf = db
     .select()
@@ -21,9 +31,37 @@ export function namespaceStore(database: Database): NamespaceStore {
     .where(eq(dataKeys.namespaceId, sql.placeholder('namespaceId')))
     .orderBy(sql`${dataKeys.createdAt} desc, ${dataKeys.id}`)
     .prepare()
+  const attached = db
+    .select({ copy: copies, kms })
+    .from(copies)
+    .innerJoin(kms, eq(kms.id, copies.kmsId))
+    .where(eq(copies.namespaceId, sql.placeholder('id')))
+    .prepare()
   return {
     byPath: (path) => byPath.get({ path }),
     byId: (id) => byId.get({ id }),
+    children: (parentId) => children.all({ parentId }),
     dataKeys: (namespaceId) => keysOf.all({ namespaceId }),
+    create: (row, dataKey) =>
+      database.write(() => {
+        if (byPath.get({ path: row.path })) throw new KeyferryError('already_exists', 'the namespace exists')
+        if (byId.get({ id: row.parentId })?.deletedAt !== null)
+          throw new KeyferryError('not_found', 'the parent namespace is gone')
+        db.insert(namespaces).values(row).run()
+        db.insert(dataKeys).values(dataKey).run()
+      }),
+    setMetadata: (id, customMetadata) =>
+      database.write(() => {
+        db.update(namespaces).set({ customMetadata }).where(eq(namespaces.id, id)).run()
+      }),
+    attachedCopies: (id) => attached.all({ id }).map((row) => ({ copy: typedCopy(row.copy) as CopyRow, kms: row.kms })),
+    remove: (id, detached, operationIds, now) =>
+      database.write(() => {
+        if (children.all({ parentId: id }).length > 0) throw new KeyferryError('conflict', 'the namespace has children')
+        const left = attached.all({ id }).map((row) => row.copy)
+        if (left.some((copy) => !detached.has(copy.id)))
+          throw new KeyferryError('conflict', 'the namespace has distributed keys')
+        forgetNamespace(database, id, detached, operationIds, now)
+      }),
   }
 }

@@ -1,4 +1,4 @@
-import { blob, index, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from './drizzle.ts'
+import { blob, index, integer, primaryKey, real, sql, sqliteTable, text, uniqueIndex } from './drizzle.ts'
 
 /**
  * The database. Every row of a tenant carries its namespace; times are ms since 1970; whatever is secret is a sealed box
@@ -17,8 +17,13 @@ export const namespaces = sqliteTable(
     path: text().notNull(),
     customMetadata: text('custom_metadata', { mode: 'json' }).$type<Record<string, string>>().notNull(),
     createdAt: integer('created_at').notNull(),
+    /** Set once it is deleted while keys of it are still being removed from clouds: then nobody can reach it. */
+    deletedAt: integer('deleted_at'),
   },
-  (t) => [uniqueIndex('namespaces_path').on(t.path)],
+  (t) => [
+    uniqueIndex('namespaces_path').on(t.path).where(sql`deleted_at is null`),
+    index('namespaces_parent').on(t.parentId),
+  ],
 )
 
 /** Per-namespace keys that seal everything else, themselves sealed under the root key. */
@@ -207,8 +212,21 @@ export const tokens = sqliteTable(
     policies: text({ mode: 'json' }).$type<string[]>().notNull(),
     meta: text({ mode: 'json' }).$type<Record<string, string>>().notNull(),
     path: text().notNull(),
+    role: text().notNull(),
+    renewable: integer({ mode: 'boolean' }).notNull(),
+    /** Seconds; 0: none. */
+    creationTtl: integer('creation_ttl').notNull(),
+    explicitMaxTtl: integer('explicit_max_ttl').notNull(),
+    period: integer().notNull(),
+    /** What is left of them; 0: any number. */
+    numUses: integer('num_uses').notNull(),
+    boundCidrs: text('bound_cidrs', { mode: 'json' }).$type<string[]>().notNull(),
     createdAt: integer('created_at').notNull(),
+    renewedAt: integer('renewed_at'),
+    /** Null: never. */
     expiresAt: integer('expires_at'),
+    /** What renewal cannot go beyond: the `exp` of the JWT. */
+    outerBound: integer('outer_bound').notNull(),
     /** SHA-256 of an opaque token (dev only), hex; null for JWTs. */
     digest: text(),
   },
@@ -216,6 +234,8 @@ export const tokens = sqliteTable(
     uniqueIndex('tokens_accessor').on(t.accessor),
     uniqueIndex('tokens_digest').on(t.digest),
     index('tokens_parent').on(t.parentId),
+    index('tokens_namespace').on(t.namespaceId),
+    index('tokens_expiry').on(t.expiresAt),
   ],
 )
 
@@ -228,3 +248,106 @@ export const signingKeys = sqliteTable('signing_keys', {
   createdAt: integer('created_at').notNull(),
   retiredAt: integer('retired_at'),
 })
+
+/** ACL policies, as they were written. */
+export const policies = sqliteTable(
+  'policies',
+  {
+    namespaceId: text('namespace_id').notNull(),
+    name: text().notNull(),
+    rules: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.namespaceId, t.name] })],
+)
+
+/** Roles of doors (token, AppRole, JWT): what a token made through one is like. */
+export const roles = sqliteTable(
+  'roles',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    /** The door: `token`, or the id of an auth mount. */
+    door: text().notNull(),
+    name: text().notNull(),
+    config: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    /** AppRole's role id, the OAuth client id: unique over all namespaces. */
+    roleId: text('role_id'),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('roles_name').on(t.namespaceId, t.door, t.name), uniqueIndex('roles_role_id').on(t.roleId)],
+)
+
+/** Secret ids of AppRoles: only a hash of each. */
+export const secretIds = sqliteTable(
+  'secret_ids',
+  {
+    accessor: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    /** The row of the role, not its role id. */
+    role: text().notNull(),
+    digest: text().notNull(),
+    meta: text({ mode: 'json' }).$type<Record<string, string>>().notNull(),
+    cidrs: text({ mode: 'json' }).$type<string[]>().notNull(),
+    tokenCidrs: text('token_cidrs', { mode: 'json' }).$type<string[]>().notNull(),
+    /** Uses left; 0: any number. */
+    numUses: integer('num_uses').notNull(),
+    ttl: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at'),
+  },
+  (t) => [uniqueIndex('secret_ids_digest').on(t.role, t.digest), index('secret_ids_expiry').on(t.expiresAt)],
+)
+
+/** Doors other than tokens: where `auth/<path>/login` leads. */
+export const authMounts = sqliteTable(
+  'auth_mounts',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    /** With its final slash: `approle/`. */
+    path: text().notNull(),
+    type: text().notNull(),
+    accessor: text().notNull(),
+    description: text().notNull(),
+    tune: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    /** What `auth/<path>/config` holds: nothing secret. */
+    config: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('auth_mounts_path').on(t.namespaceId, t.path)],
+)
+
+/** Answers that wait, sealed, to be unwrapped once. */
+export const wrapped = sqliteTable(
+  'wrapped',
+  {
+    /** The id of the wrapping token. */
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    accessor: text().notNull(),
+    creationPath: text('creation_path').notNull(),
+    box: blob({ mode: 'buffer' }).notNull(),
+    ttl: integer().notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (t) => [index('wrapped_expiry').on(t.expiresAt)],
+)
+
+/** Rate limits: by namespace and mount. */
+export const rateLimits = sqliteTable(
+  'rate_limits',
+  {
+    namespaceId: text('namespace_id').notNull(),
+    name: text().notNull(),
+    /** Path under the namespace that it is for; '' is all. */
+    path: text().notNull(),
+    rate: real().notNull(),
+    /** Seconds. */
+    interval: integer().notNull(),
+    /** Seconds during which a caller that went over is refused; 0: none. */
+    blockInterval: integer('block_interval').notNull(),
+    role: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.namespaceId, t.name] })],
+)

@@ -1,0 +1,74 @@
+import type { Database } from './database.ts'
+import { eq } from './drizzle.ts'
+import { operationChanges } from './operations.ts'
+import {
+  authMounts,
+  copies,
+  dataKeys,
+  keys,
+  keyVersions,
+  kms,
+  mounts,
+  namespaces,
+  operations,
+  policies,
+  rateLimits,
+  roles,
+  secretIds,
+  tokens,
+  wrapped,
+} from './schema.ts'
+
+/** Every table whose rows belong to a namespace and go with it. What removals still need goes last: `endNamespace`. */
+const owned = [keyVersions, keys, kms, mounts, tokens, policies, roles, secretIds, authMounts, wrapped, rateLimits]
+
+/**
+ * Inside a write: takes everything of a namespace away but what its removals still need, turns its copies into removals with the
+ * settings given, and ends it at once where there is none.
+ */
+export function forgetNamespace(
+  database: Database,
+  id: string,
+  detached: ReadonlyMap<string, Buffer>,
+  operationIds: () => string,
+  now: number,
+): void {
+  const db = database.drizzle
+  const change = operationChanges(database)
+  for (const mount of db.select({ id: mounts.id }).from(mounts).where(eq(mounts.namespaceId, id)).all())
+    database.touch(mount.id)
+  for (const [copyId, settingsBox] of detached) {
+    const row = db.select().from(copies).where(eq(copies.id, copyId)).get()
+    if (!row) continue
+    const generation = row.generation + 1
+    db.update(copies)
+      .set({
+        keyId: null,
+        kmsId: null,
+        settingsBox,
+        desired: 'absent',
+        generation,
+        state: 'pending',
+        reason: null,
+        attempts: 0,
+        nextAttemptAt: now,
+      })
+      .where(eq(copies.id, copyId))
+      .run()
+    change.begin({ ...row, generation }, 'remove', operationIds(), now)
+  }
+  for (const table of owned) db.delete(table).where(eq(table.namespaceId, id)).run()
+  db.update(namespaces).set({ deletedAt: now }).where(eq(namespaces.id, id)).run()
+  endNamespace(database, id)
+}
+
+/** Inside a write: where a deleted namespace has no removal left, its last rows go. */
+export function endNamespace(database: Database, id: string): void {
+  const db = database.drizzle
+  const row = db.select().from(namespaces).where(eq(namespaces.id, id)).get()
+  if (row?.deletedAt == null) return
+  if (db.select({ id: copies.id }).from(copies).where(eq(copies.namespaceId, id)).limit(1).get()) return
+  db.delete(operations).where(eq(operations.namespaceId, id)).run()
+  db.delete(dataKeys).where(eq(dataKeys.namespaceId, id)).run()
+  db.delete(namespaces).where(eq(namespaces.id, id)).run()
+}

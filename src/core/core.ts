@@ -1,3 +1,4 @@
+import { Authenticator } from './access/authenticator.ts'
 import { newSigningKey, TokenSigner } from './access/signing.ts'
 import { rootToken, TokenService } from './access/tokens.ts'
 import { type Context, systemContext } from './context.ts'
@@ -33,6 +34,7 @@ export interface Core {
   kms: KmsService
   distribution: DistributionService
   mounts: MountService
+  authenticator: Authenticator
   tokens: TokenService
   operations: OperationWaiter
   /** The namespace of a path ('' is the root), undefined when there is none. */
@@ -82,7 +84,8 @@ export async function initialise(store: Store, root: RootKey, context: Context =
     token,
   })
   const signer = new TokenSigner(issuer(instanceId), [signingKey], sealer)
-  return await new TokenService({ context, store, signer }).sign(token)
+  const authenticator = new Authenticator({ context, store, signer })
+  return await new TokenService({ context, store, signer, authenticator }).sign(token)
 }
 
 /** Opens an initialised store. Throws `unavailable` when it was never initialised, `corrupt` when the root key is another one. */
@@ -117,7 +120,8 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     operations,
     timing: parts.timing ?? defaultTiming,
   })
-  const tokens = new TokenService({ context, store, signer })
+  const authenticator = new Authenticator({ context, store, signer })
+  const tokens = new TokenService({ context, store, signer, authenticator })
   const mounts = new MountService({ context, store })
   reconciler.start()
   return {
@@ -127,13 +131,14 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     kms: new KmsService({ context, store, registry, connections }),
     distribution: new DistributionService({ context, store, registry, connections, operations }),
     mounts,
+    authenticator,
     tokens,
     operations,
     namespace: async (path) => await store.namespaces.byPath(path),
     freshen: () => {
       const changed = store.changedElsewhere()
       if (changed) {
-        tokens.forget()
+        authenticator.forget()
         mounts.forget()
       }
       return changed

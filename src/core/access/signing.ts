@@ -22,6 +22,8 @@ export interface TokenClaims {
   /** Seconds since 1970. */
   issuedAt: number
   expiresAt: number
+  /** A batch token has no record: the rest of what it is. */
+  batch?: { parentId: string | null; meta: Record<string, string>; path: string; role: string; boundCidrs: string[] }
 }
 
 /** A fresh signing key, its private half sealed in the root namespace. */
@@ -71,7 +73,12 @@ export class TokenSigner {
 
   /** A signed token, in JWS compact form. */
   async sign(claims: TokenClaims): Promise<string> {
-    return await new SignJWT({ ns: claims.namespaceId, policies: claims.policies, client_id: claims.subject })
+    return await new SignJWT({
+      ns: claims.namespaceId,
+      policies: claims.policies,
+      client_id: claims.subject,
+      ...(claims.batch ? { batch: claims.batch } : {}),
+    })
       .setProtectedHeader({ alg: algorithm, typ: type, kid: this.#kid })
       .setIssuer(this.#issuer)
       .setAudience(this.#issuer)
@@ -82,8 +89,8 @@ export class TokenSigner {
       .sign(this.#privateKey)
   }
 
-  /** Gives the id of the token that a string is, or undefined when it is not a good one of ours. `now`: ms since 1970. */
-  async verify(token: string, now: number): Promise<{ tokenId: string; namespaceId: string } | undefined> {
+  /** What the string says, or undefined when it is not a good token of ours. `now`: ms since 1970. */
+  async verify(token: string, now: number): Promise<TokenClaims | undefined> {
     if (token.length > mostCharacters) return undefined
     try {
       const { payload } = await jwtVerify(token, this.#keys, {
@@ -95,9 +102,20 @@ export class TokenSigner {
         clockTolerance,
         currentDate: new Date(now),
       })
-      if (typeof payload.aud !== 'string' || typeof payload.jti !== 'string' || typeof payload.ns !== 'string')
+      const { aud, jti, sub, iat, exp, ns, policies, batch } = payload
+      // Ours have one audience as a string, and nothing else is ours.
+      if (typeof aud !== 'string' || jti === undefined || sub === undefined || iat === undefined || exp === undefined)
         return undefined
-      return { tokenId: payload.jti, namespaceId: payload.ns }
+      if (typeof ns !== 'string' || !Array.isArray(policies)) return undefined
+      return {
+        tokenId: jti,
+        namespaceId: ns,
+        subject: sub,
+        policies: policies as string[],
+        issuedAt: iat,
+        expiresAt: exp,
+        ...(batch === undefined ? {} : { batch: batch as NonNullable<TokenClaims['batch']> }),
+      }
     } catch (error) {
       if (error instanceof errors.JOSEError) return undefined
       throw error

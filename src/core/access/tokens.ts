@@ -1,120 +1,241 @@
-import { createHash } from 'node:crypto'
 import type { Context } from '../context.ts'
-import { KeyferryError } from '../errors.ts'
-import type { NamespaceRow, NamespaceStore, TokenRow, TokenStore } from '../store.ts'
+import { invalid, KeyferryError } from '../errors.ts'
+import type { NamespaceRow, RoleStore, TokenRow, TokenStore } from '../store.ts'
+import { type Authenticator, type Caller, deepest, sha256 } from './authenticator.ts'
+import { checkCidrs } from './cidrs.ts'
 import type { TokenSigner } from './signing.ts'
+import { childPolicies, type TokenRole, tokenRoleOf } from './token-roles.ts'
+import { systemMaxTtl } from './ttl.ts'
 
-/** Who calls, once the token was found good: read-only facts of the record. */
-export interface Caller {
-  tokenId: string
-  accessor: string
-  namespaceId: string
-  namespacePath: string
-  type: TokenRow['type']
-  displayName: string
-  policies: readonly string[]
-  meta: Readonly<Record<string, string>>
-  orphan: boolean
-  path: string
-  createdAt: number
-  /** ms since 1970; null: does not expire. */
-  expiresAt: number | null
+/** A request for a token, decoded: durations in seconds. */
+export interface TokenInput {
+  policies?: string[]
+  ttl?: number
+  explicitMaxTtl?: number
+  period?: number
+  numUses?: number
+  renewable?: boolean
+  displayName?: string
+  meta?: Record<string, string>
+  type?: string
+  noParent?: boolean
+  noDefaultPolicy?: boolean
+  boundCidrs?: string[]
 }
 
-/** Ten years: the outer bound of tokens that have no end of their own. */
-const longest = 10 * 365 * 24 * 3600
-const kept = 10_000
+/** A token that was just made: the string is nowhere kept. */
+export interface Issued {
+  token: string
+  row: TokenRow
+  warnings: string[]
+}
 
 export interface TokenServiceParts {
   context: Context
-  store: { tokens: TokenStore; namespaces: NamespaceStore }
+  store: { tokens: TokenStore; roles: RoleStore }
   signer: TokenSigner
+  authenticator: Authenticator
 }
 
-/** Tokens: made, found good, looked up. */
+/** Ten years, in seconds: the outer bound of tokens that have no end of their own. */
+const longest = 10 * 365 * 24 * 3600
+
+/** Tokens: made, looked up, renewed, revoked. Who may do what is decided before (policy.ts); what a child may have, here. */
 export class TokenService {
   readonly #parts: TokenServiceParts
-  /** SHA-256 of the string -> who it is: verified once, until something changes. */
-  readonly #verified = new Map<string, Caller>()
 
   constructor(parts: TokenServiceParts) {
     this.#parts = parts
   }
 
-  /** Forgets all that was verified: another process changed something, or a token was revoked. */
-  forget(): void {
-    this.#verified.clear()
+  /**
+   * Makes a child of the caller's token in `namespace`. `sudo`: the caller may go beyond its own policies and make orphans. `role`: by
+   * a token role of the namespace. Throws `invalid` naming the field, `denied` for what only sudo may.
+   */
+  async create(
+    caller: Caller,
+    namespace: { id: string },
+    input: TokenInput,
+    how: { sudo: boolean; role?: string; path: string },
+  ): Promise<Issued> {
+    const parent = caller.token
+    if (parent.type === 'batch') throw invalid('batch tokens cannot create more tokens')
+    if (parent.numUses > 0) throw invalid('a token with a limited number of uses cannot create tokens')
+    const role = how.role === undefined ? undefined : await this.#role(namespace.id, how.role)
+    const orphan = role?.orphan === true || input.noParent === true
+    if (input.noParent && !how.sudo && !role?.orphan) throw new KeyferryError('denied', 'permission denied')
+    if ((input.period ?? 0) > 0 && !how.sudo) throw new KeyferryError('denied', 'permission denied')
+    const policies = childPolicies(parent.policies, input, how.sudo, role)
+    if (policies.includes('root') && (namespace.id !== 'root' || parent.namespaceId !== 'root')) {
+      throw invalid('root tokens exist in the root namespace only')
+    }
+    if (policies.includes('root') && parent.expiresAt !== null && !(input.ttl && input.ttl > 0)) {
+      throw invalid('expiring root tokens cannot create non-expiring root tokens: give a ttl')
+    }
+    if (!orphan) await this.#checkDepth(parent)
+    return await this.issue(namespace.id, orphan ? null : parent.id, policies, input, { role, path: how.path })
   }
 
-  /** Who the string belongs to. Throws `unauthenticated` when it is not a good token; the message does not say why. */
-  async authenticate(token: string): Promise<Caller> {
-    const digest = sha256(token)
-    const known = this.#verified.get(digest)
-    const caller = known ?? (await this.#verify(token, digest))
-    if (!caller || (caller.expiresAt !== null && caller.expiresAt <= this.#parts.context.now())) {
-      this.#verified.delete(digest)
-      throw new KeyferryError('unauthenticated', 'permission denied')
+  /** Makes a token without asking what its maker may: for logins and `create`, which have checked. */
+  async issue(
+    namespaceId: string,
+    parentId: string | null,
+    policies: string[],
+    input: TokenInput,
+    how: { role?: TokenRole | undefined; path: string; displayName?: string },
+  ): Promise<Issued> {
+    const { context, store } = this.#parts
+    const warnings: string[] = []
+    const type = how.role?.type ?? input.type ?? 'service'
+    if (type !== 'service' && type !== 'batch')
+      throw invalid(`unsupported token type: allowed are "service" or "batch"`)
+    if (type === 'batch' && policies.includes('root')) throw invalid('batch tokens cannot be root tokens')
+    if (type === 'batch' && (input.period || input.numUses || input.explicitMaxTtl || how.role?.period)) {
+      throw invalid('batch tokens cannot have a period, a number of uses or an explicit maximum ttl')
     }
-    if (!known) {
-      if (this.#verified.size >= kept) this.#verified.clear()
-      this.#verified.set(digest, caller)
+    const now = context.now()
+    const period = how.role?.period || input.period || 0
+    const explicitMaxTtl = least(how.role?.explicitMaxTtl, input.explicitMaxTtl)
+    const endless = policies.includes('root') && !input.ttl && !explicitMaxTtl && !period
+    const most = Math.min(explicitMaxTtl || systemMaxTtl, period ? longest : systemMaxTtl)
+    const asked = period || input.ttl || most
+    if (asked > most)
+      warnings.push(`TTL of "${asked}s" exceeded the effective max_ttl of "${most}s"; TTL value is capped accordingly`)
+    const ttl = endless ? 0 : Math.min(asked, most)
+    const row: TokenRow = {
+      id: context.uuid(),
+      namespaceId,
+      accessor: type === 'batch' ? '' : context.randomHex(12),
+      parentId,
+      type,
+      displayName: how.displayName ?? `token${input.displayName ? `-${displayName(input.displayName)}` : ''}`,
+      policies,
+      meta: input.meta ?? {},
+      path: how.path,
+      role: how.role?.name ?? '',
+      renewable: type === 'service' && !endless && (how.role?.renewable ?? true) && (input.renewable ?? true),
+      creationTtl: ttl,
+      explicitMaxTtl,
+      period,
+      numUses: checkUses(how.role?.numUses || input.numUses || 0),
+      boundCidrs: checkCidrs(
+        'bound_cidrs',
+        how.role?.boundCidrs.length ? how.role.boundCidrs : (input.boundCidrs ?? []),
+      ),
+      createdAt: now,
+      renewedAt: null,
+      expiresAt: endless ? null : now + ttl * 1000,
+      outerBound: now + (endless || (period && !explicitMaxTtl) ? longest : most) * 1000,
+      digest: null,
     }
-    return caller
+    if (type === 'service') await store.tokens.create(row)
+    return { token: await this.sign(row), row, warnings }
   }
 
-  /** The string of a token that has a record. */
+  /** The string of a token. */
   async sign(row: TokenRow): Promise<string> {
-    const issuedAt = Math.floor(row.createdAt / 1000)
+    const batch = { parentId: row.parentId, meta: row.meta, path: row.path, role: row.role, boundCidrs: row.boundCidrs }
     return await this.#parts.signer.sign({
       tokenId: row.id,
       namespaceId: row.namespaceId,
       subject: row.displayName,
       policies: row.policies,
-      issuedAt,
-      expiresAt: row.expiresAt === null ? issuedAt + longest : Math.ceil(row.expiresAt / 1000),
+      issuedAt: Math.floor(row.createdAt / 1000),
+      expiresAt: Math.ceil((row.type === 'batch' ? (row.expiresAt ?? row.outerBound) : row.outerBound) / 1000),
+      ...(row.type === 'batch' ? { batch } : {}),
     })
+  }
+
+  /** The record of a token of the namespace, by string or accessor. Throws `denied` when there is none. */
+  async lookup(namespaceId: string, by: { token: string } | { accessor: string }): Promise<TokenRow> {
+    const { authenticator, store, context } = this.#parts
+    const row =
+      'token' in by
+        ? (await authenticator.find(by.token))?.token
+        : await store.tokens.byAccessor(namespaceId, by.accessor)
+    const good = row?.namespaceId === namespaceId && (row.expiresAt === null || row.expiresAt > context.now())
+    if (!row || !good) throw new KeyferryError('denied', 'token' in by ? 'bad token' : 'invalid accessor')
+    return row
+  }
+
+  async accessors(namespaceId: string): Promise<string[]> {
+    return await this.#parts.store.tokens.accessors(namespaceId)
+  }
+
+  /**
+   * Renews a token from now, by `increment` seconds (0: as it was made), never beyond its outer bound, explicit maximum or system
+   * maximum. Gives the record as it is then. Throws `invalid` when it cannot be renewed.
+   */
+  async renew(row: TokenRow, increment: number): Promise<{ row: TokenRow; warnings: string[] }> {
+    const { context, store, authenticator } = this.#parts
+    const warnings: string[] = []
+    try {
+      const renewed = await store.tokens.renew(
+        row.id,
+        (now) => {
+          if (!now.renewable || now.expiresAt === null) throw invalid('lease is not renewable')
+          const time = context.now()
+          if (now.expiresAt <= time) throw new KeyferryError('denied', 'bad token')
+          const asked = now.period || increment || now.creationTtl
+          const bound =
+            now.period && !now.explicitMaxTtl
+              ? now.outerBound
+              : Math.min(now.outerBound, now.createdAt + (now.explicitMaxTtl || systemMaxTtl) * 1000)
+          const until = Math.min(time + asked * 1000, bound)
+          if (until < time + asked * 1000) {
+            warnings.push(
+              `TTL of "${asked}s" exceeded the effective max_ttl of "${Math.floor((until - time) / 1000)}s"; TTL value is capped accordingly`,
+            )
+          }
+          return { expiresAt: until }
+        },
+        context.now(),
+      )
+      return { row: renewed, warnings }
+    } finally {
+      authenticator.forget()
+    }
+  }
+
+  /** Revokes a token, with its children or leaving them as orphans; at once in this process, and at their next request in others. */
+  async revoke(row: TokenRow, children: 'revoke' | 'orphan' = 'revoke'): Promise<void> {
+    if (row.type === 'batch')
+      throw invalid('batch tokens cannot be revoked: they end by themselves, or with their parent')
+    try {
+      await this.#parts.store.tokens.revoke(row.id, children)
+    } finally {
+      this.#parts.authenticator.forget()
+    }
   }
 
   /** Dev mode only: makes `token`, any string, the one opaque root token. Only its hash is kept. */
   async useOpaqueRoot(token: string, root: NamespaceRow): Promise<void> {
     if (!/^[\x21-\x7e]{1,1024}$/.test(token)) {
-      throw new KeyferryError(
-        'invalid',
-        'the dev root token is not possible: allowed are 1 to 1024 visible ASCII characters',
-      )
+      throw invalid('the dev root token is not possible: allowed are 1 to 1024 visible ASCII characters')
     }
     const row = rootToken(this.#parts.context, root.id, 'dev root token')
     await this.#parts.store.tokens.replace(row.path, { ...row, digest: sha256(token) })
-    this.forget()
+    this.#parts.authenticator.forget()
   }
 
-  async #verify(token: string, digest: string): Promise<Caller | undefined> {
-    const { context, store, signer } = this.#parts
-    const opaque = await store.tokens.byDigest(digest)
-    const claims = opaque ? undefined : await signer.verify(token, context.now())
-    const row = opaque ?? (claims ? await store.tokens.byId(claims.tokenId) : undefined)
-    if (!row || (claims && (claims.namespaceId !== row.namespaceId || row.digest !== null))) return undefined
-    const namespace = await store.namespaces.byId(row.namespaceId)
-    if (!namespace) return undefined
-    return {
-      tokenId: row.id,
-      accessor: row.accessor,
-      namespaceId: namespace.id,
-      namespacePath: namespace.path,
-      type: row.type,
-      displayName: row.displayName,
-      policies: row.policies,
-      meta: row.meta,
-      orphan: row.parentId === null,
-      path: row.path,
-      createdAt: row.createdAt,
-      expiresAt: row.expiresAt,
+  async #role(namespaceId: string, name: string): Promise<TokenRole> {
+    const row = await this.#parts.store.roles.find(namespaceId, 'token', name)
+    if (!row) throw invalid(`unknown role "${name}"`)
+    return tokenRoleOf(row)
+  }
+
+  async #checkDepth(parent: TokenRow): Promise<void> {
+    let depth = 1
+    for (let id = parent.parentId; id !== null; depth++) {
+      if (depth >= deepest - 1) throw invalid(`a tree of tokens can be ${deepest} deep: make an orphan instead`)
+      id = (await this.#parts.store.tokens.byId(id))?.parentId ?? null
     }
   }
 }
 
 /** The record of a root token: no parent, no end. */
 export function rootToken(context: Context, namespaceId: string, path: string): TokenRow {
+  const now = context.now()
   return {
     id: context.uuid(),
     namespaceId,
@@ -132,14 +253,26 @@ export function rootToken(context: Context, namespaceId: string, path: string): 
     period: 0,
     numUses: 0,
     boundCidrs: [],
-    createdAt: context.now(),
+    createdAt: now,
     renewedAt: null,
     expiresAt: null,
-    outerBound: context.now() + longest * 1000,
+    outerBound: now + longest * 1000,
     digest: null,
   }
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+/** The smaller of those that are set; 0 where none is. */
+function least(...values: (number | undefined)[]): number {
+  const set = values.filter((value): value is number => value !== undefined && value > 0)
+  return set.length === 0 ? 0 : Math.min(...set)
+}
+
+function checkUses(numUses: number): number {
+  if (Number.isSafeInteger(numUses) && numUses >= 0 && numUses <= 1e9) return numUses
+  throw invalid('num_uses: allowed are 0 (no limit) to 1000000000')
+}
+
+/** As Vault does: what is not a letter, digit or dash becomes a dash. */
+function displayName(name: string): string {
+  return name.replace(/[^a-zA-Z0-9-]/g, '-').slice(0, 128)
 }

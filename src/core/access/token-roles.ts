@@ -1,0 +1,105 @@
+import { invalid, KeyferryError } from '../errors.ts'
+import type { RoleRow } from '../store.ts'
+import type { TokenInput } from './tokens.ts'
+
+/** What a role says of the tokens that are made by it (Vault's `auth/token/roles/:name`). Durations in seconds. */
+export interface TokenRole {
+  name: string
+  allowedPolicies: string[]
+  allowedPoliciesGlob: string[]
+  disallowedPolicies: string[]
+  disallowedPoliciesGlob: string[]
+  orphan: boolean
+  renewable: boolean
+  period: number
+  explicitMaxTtl: number
+  numUses: number
+  boundCidrs: string[]
+  noDefaultPolicy: boolean
+  pathSuffix: string
+  /** undefined: as the request says. */
+  type?: 'service' | 'batch'
+}
+
+export const emptyTokenRole: Omit<TokenRole, 'name'> = {
+  allowedPolicies: [],
+  allowedPoliciesGlob: [],
+  disallowedPolicies: [],
+  disallowedPoliciesGlob: [],
+  orphan: false,
+  renewable: true,
+  period: 0,
+  explicitMaxTtl: 0,
+  numUses: 0,
+  boundCidrs: [],
+  noDefaultPolicy: false,
+  pathSuffix: '',
+}
+
+/** A stored role, with Vault's defaults for what it does not say. */
+export function tokenRoleOf(row: RoleRow): TokenRole {
+  return { ...emptyTokenRole, ...(row.config as Partial<TokenRole>), name: row.name }
+}
+
+/**
+ * The policies of a child, sorted, as Vault decides: among its parent's, unless sudo or a role allows more; the parent's own where
+ * none are asked for; `default` with them unless refused. Throws `invalid` for what is not among them, `denied` for root.
+ */
+export function childPolicies(
+  parent: readonly string[],
+  input: TokenInput,
+  sudo: boolean,
+  role: TokenRole | undefined,
+): string[] {
+  const asked = [
+    ...new Set((input.policies ?? []).map((name) => name.trim().toLowerCase()).filter((name) => name !== '')),
+  ]
+  const root = parent.includes('root')
+  const wanted = role ? byRole(asked, parent, role) : byParent(asked, parent, sudo || root)
+  if (wanted.includes('root')) {
+    if (!root) throw new KeyferryError('denied', 'root tokens may not be created without parent token being root')
+    return ['root']
+  }
+  const noDefault = input.noDefaultPolicy === true || role?.noDefaultPolicy === true
+  return [...new Set(noDefault ? wanted : [...wanted, 'default'])].sort()
+}
+
+function byParent(asked: string[], parent: readonly string[], more: boolean): string[] {
+  if (asked.length === 0) return [...parent]
+  if (more) return asked
+  const beyond = asked.filter((name) => name !== 'default' && !parent.includes(name))
+  if (beyond.length > 0) throw invalid('child policies must be subset of parent')
+  return asked
+}
+
+function byRole(asked: string[], parent: readonly string[], role: TokenRole): string[] {
+  const restricted = role.allowedPolicies.length > 0 || role.allowedPoliciesGlob.length > 0
+  const wanted = asked.length > 0 ? asked : restricted ? role.allowedPolicies : parent.filter((name) => name !== 'root')
+  for (const name of wanted) {
+    const allowed = restricted
+      ? role.allowedPolicies.includes(name) || matches(role.allowedPoliciesGlob, name)
+      : parent.includes('root') || parent.includes(name)
+    if (name !== 'default' && !allowed) throw invalid(`token policy "${name}" is not allowed by this role`)
+    if (role.disallowedPolicies.includes(name) || matches(role.disallowedPoliciesGlob, name)) {
+      throw invalid(`token policy "${name}" is not allowed by this role: it is disallowed`)
+    }
+  }
+  if (wanted.includes('root')) throw new KeyferryError('denied', 'a role cannot make root tokens')
+  return wanted
+}
+
+function matches(globs: readonly string[], name: string): boolean {
+  return globs.some((glob) => {
+    const parts = glob.split('*')
+    const [first = '', last = ''] = [parts[0], parts.at(-1)]
+    if (parts.length === 1) return glob === name
+    let at = first.length
+    if (!name.startsWith(first)) return false
+    for (const part of parts.slice(1, -1)) {
+      const found = name.indexOf(part, at)
+      if (found < 0) return false
+      at = found + part.length
+    }
+    return name.length - last.length >= at && name.endsWith(last)
+  })
+}

@@ -39,6 +39,17 @@ export class Keyring {
     return sealerOf(namespaceId, ring.sealingId, ring.keys)
   }
 
+  /** A fresh data key for a new namespace, sealed under the root key. */
+  newDataKey(namespaceId: string, createdAt: number): DataKeyRow {
+    return newDataKey(this.#root, namespaceId, createdAt).row
+  }
+
+  /** The namespace is gone: what was open of it is zeroed. */
+  forget(namespaceId: string): void {
+    for (const key of this.#open.get(namespaceId)?.keys.values() ?? []) key.fill(0)
+    this.#open.delete(namespaceId)
+  }
+
   #openRing(namespaceId: string, rows: DataKeyRow[]): { sealingId: string; keys: Map<string, Buffer> } {
     const newest = rows[0]
     if (!newest) throw new KeyferryError('corrupt', 'a namespace has no data key')

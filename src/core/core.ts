@@ -1,6 +1,9 @@
 import { Authenticator } from './access/authenticator.ts'
+import { NamespaceService } from './access/namespaces.ts'
+import { QuotaService } from './access/quotas.ts'
 import { newSigningKey, TokenSigner } from './access/signing.ts'
 import { rootToken, TokenService } from './access/tokens.ts'
+import { WrappingService } from './access/wrapping.ts'
 import { type Context, systemContext } from './context.ts'
 import { OperationWaiter } from './distribution/operations.ts'
 import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
@@ -35,6 +38,9 @@ export interface Core {
   distribution: DistributionService
   mounts: MountService
   authenticator: Authenticator
+  namespaces: NamespaceService
+  wrapping: WrappingService
+  quotas: QuotaService
   tokens: TokenService
   operations: OperationWaiter
   /** The namespace of a path ('' is the root), undefined when there is none. */
@@ -123,6 +129,13 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   const authenticator = new Authenticator({ context, store, signer })
   const tokens = new TokenService({ context, store, signer, authenticator })
   const mounts = new MountService({ context, store })
+  const quotas = new QuotaService({ context, store })
+  const forget = () => {
+    authenticator.forget()
+    mounts.forget()
+    quotas.forget()
+  }
+  const namespaces = new NamespaceService({ context, store, keyring, connections, operations, forget })
   reconciler.start()
   return {
     context,
@@ -134,12 +147,15 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     authenticator,
     tokens,
     operations,
-    namespace: async (path) => await store.namespaces.byPath(path),
+    namespaces,
+    wrapping: new WrappingService({ context, store, keyring, signer }),
+    quotas,
+    namespace: (path) => namespaces.byPath(path),
     freshen: () => {
       const changed = store.changedElsewhere()
       if (changed) {
-        authenticator.forget()
-        mounts.forget()
+        forget()
+        namespaces.forget()
       }
       return changed
     },

@@ -382,7 +382,52 @@ export interface RoleStore {
   remove(namespaceId: string, door: string, name: string): Promise<void>
 }
 
+/** An answer that waits to be unwrapped once. */
+export interface WrappedRow {
+  id: string
+  namespaceId: string
+  accessor: string
+  creationPath: string
+  box: Buffer
+  /** Seconds. */
+  ttl: number
+  createdAt: number
+  expiresAt: number
+}
+
+export interface WrappedStore {
+  byId(id: string): Awaitable<WrappedRow | undefined>
+  create(row: WrappedRow): Promise<void>
+  /** Takes it away: of any number of callers, in any process, one gets it. */
+  take(id: string): Promise<WrappedRow | undefined>
+  expire(now: number, limit: number): Promise<number>
+}
+
+/** A rate limit of a namespace. */
+export interface RateLimitRow {
+  namespaceId: string
+  name: string
+  /** Path under the namespace that it is for; '' is all of it. */
+  path: string
+  /** Requests in an interval. */
+  rate: number
+  /** Seconds. */
+  interval: number
+  /** Seconds during which somebody who went over is refused; 0: none. */
+  blockInterval: number
+  role: string
+}
+
+export interface RateLimitStore {
+  list(namespaceId: string): Awaitable<RateLimitRow[]>
+  all(): Awaitable<RateLimitRow[]>
+  put(row: RateLimitRow): Promise<void>
+  remove(namespaceId: string, name: string): Promise<void>
+}
+
 export interface Store {
+  wrapped: WrappedStore
+  rateLimits: RateLimitStore
   policies: PolicyStore
   roles: RoleStore
   meta: MetaStore

@@ -9,8 +9,10 @@ import { mountStore } from './mounts.ts'
 import { namespaceStore } from './namespaces.ts'
 import { operationStore } from './operations.ts'
 import { policyStore } from './policies.ts'
+import { rateLimitStore } from './rate-limits.ts'
 import { roleStore } from './roles.ts'
 import { tokenStore } from './tokens.ts'
+import { wrappedStore } from './wrapped.ts'
 import { wrappingKeyStore } from './wrapping-keys.ts'
 
 export interface StoreOptions {
@@ -35,6 +37,8 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
       copies: copyStore(database, uuid),
       operations: operationStore(database),
       tokens: tokenStore(database),
+      wrapped: wrappedStore(database),
+      rateLimits: rateLimitStore(database),
       policies: policyStore(database),
       roles: roleStore(database),
       changedElsewhere: () => database.changedElsewhere(),

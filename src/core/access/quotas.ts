@@ -1,0 +1,137 @@
+import type { Context } from '../context.ts'
+import { invalid, KeyferryError } from '../errors.ts'
+import { checkName } from '../names.ts'
+import type { NamespaceRow, RateLimitRow, RateLimitStore } from '../store.ts'
+
+/** Too many requests: when to come again. */
+export class TooManyRequests extends KeyferryError {
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super('too_many', 'request path "rate limit quota exceeded": wait and try again')
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+interface Bucket {
+  tokens: number
+  filledAt: number
+  blockedUntil: number
+}
+
+/** How many callers are told apart at a time, all limits together. */
+const mostBuckets = 50_000
+const paths = /^(?:[A-Za-z0-9_.-]+\/)*[A-Za-z0-9_.-]*\*?$/
+
+export interface QuotaParts {
+  context: Context
+  store: { rateLimits: RateLimitStore }
+}
+
+/** Rate limits by namespace and mount: a token bucket per caller's address, the most specific limit decides, as in Vault. */
+export class QuotaService {
+  readonly #parts: QuotaParts
+  #limits: Map<string, RateLimitRow[]> | undefined
+  readonly #buckets = new Map<string, Bucket>()
+
+  constructor(parts: QuotaParts) {
+    this.#parts = parts
+  }
+
+  /** Drops what is remembered of the limits; callers' buckets stay. */
+  forget(): void {
+    this.#limits = undefined
+  }
+
+  async list(namespace: NamespaceRow): Promise<RateLimitRow[]> {
+    return await this.#parts.store.rateLimits.list(namespace.id)
+  }
+
+  /** Sets a limit. Throws `invalid` naming the field. */
+  async put(row: RateLimitRow): Promise<void> {
+    checkName('quota', row.name)
+    if (!(Number.isFinite(row.rate) && row.rate > 0)) throw invalid('rate: allowed are numbers above 0')
+    if (!Number.isSafeInteger(row.interval) || row.interval < 1) throw invalid('interval: allowed is 1 second or more')
+    if (!Number.isSafeInteger(row.blockInterval) || row.blockInterval < 0)
+      throw invalid('block_interval: allowed is 0 or more seconds')
+    if (!paths.test(row.path))
+      throw invalid(`path: allowed is a mount path such as keymgmt/, or nothing for the whole namespace`)
+    try {
+      await this.#parts.store.rateLimits.put(row)
+    } finally {
+      this.forget()
+    }
+  }
+
+  async remove(namespace: NamespaceRow, name: string): Promise<void> {
+    try {
+      await this.#parts.store.rateLimits.remove(namespace.id, name)
+    } finally {
+      this.forget()
+    }
+  }
+
+  /**
+   * Counts a request. `namespaces`: ids from the request's own up to the root; `path`: within its namespace. Throws `TooManyRequests`.
+   * Costs nothing where no limit is set.
+   */
+  async take(namespaces: readonly string[], path: string, address: string): Promise<void> {
+    const limits = this.#limits ?? (await this.#load())
+    if (limits.size === 0) return
+    const limit = mostSpecific(limits, namespaces, path)
+    if (!limit) return
+    const now = this.#parts.context.now()
+    const key = `${limit.namespaceId}/${limit.name}/${address}`
+    const bucket = this.#buckets.get(key) ?? { tokens: limit.rate, filledAt: now, blockedUntil: 0 }
+    if (bucket.blockedUntil > now) throw new TooManyRequests(Math.ceil((bucket.blockedUntil - now) / 1000))
+    const perMs = limit.rate / (limit.interval * 1000)
+    bucket.tokens = Math.min(limit.rate, bucket.tokens + (now - bucket.filledAt) * perMs)
+    bucket.filledAt = now
+    if (!this.#buckets.has(key)) {
+      if (this.#buckets.size >= mostBuckets) this.#dropOldest()
+      this.#buckets.set(key, bucket)
+    }
+    if (bucket.tokens >= 1) {
+      bucket.tokens -= 1
+      return
+    }
+    bucket.blockedUntil = limit.blockInterval > 0 ? now + limit.blockInterval * 1000 : 0
+    const wait = limit.blockInterval > 0 ? limit.blockInterval : Math.ceil((1 - bucket.tokens) / perMs / 1000)
+    throw new TooManyRequests(Math.max(1, wait))
+  }
+
+  async #load(): Promise<Map<string, RateLimitRow[]>> {
+    const limits = new Map<string, RateLimitRow[]>()
+    for (const row of await this.#parts.store.rateLimits.all()) {
+      limits.set(row.namespaceId, [...(limits.get(row.namespaceId) ?? []), row])
+    }
+    this.#limits = limits
+    return limits
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#buckets.keys().next().value
+    if (oldest !== undefined) this.#buckets.delete(oldest)
+  }
+}
+
+/** The nearest namespace with a limit for the path decides; in it, the longest path. */
+function mostSpecific(
+  limits: ReadonlyMap<string, RateLimitRow[]>,
+  namespaces: readonly string[],
+  path: string,
+): RateLimitRow | undefined {
+  for (const [index, id] of namespaces.entries()) {
+    // A limit of a namespace further up is for everything below it, but only one without a path can name it.
+    const rows = (limits.get(id) ?? []).filter((row) => (index === 0 ? covers(row.path, path) : row.path === ''))
+    const best = rows.sort((a, b) => b.path.length - a.path.length)[0]
+    if (best) return best
+  }
+  return undefined
+}
+
+function covers(limit: string, path: string): boolean {
+  if (limit === '') return true
+  if (limit.endsWith('*')) return path.startsWith(limit.slice(0, -1))
+  return path === limit || path.startsWith(limit.endsWith('/') ? limit : `${limit}/`)
+}

@@ -1,0 +1,189 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { TokenCredential } from '@azure/identity'
+import type { KeyClient, KeyClientOptions } from '@azure/keyvault-keys'
+import { CloudError } from '../../core/kms/provider.ts'
+import type { Cloud } from './clouds.ts'
+import {
+  answerError,
+  challengeError,
+  type Operation,
+  readAnswer,
+  readRetryAfter,
+  transportError,
+  unreadableError,
+  VaultError,
+} from './errors.ts'
+import { loadKeys } from './sdk.ts'
+import type { Target } from './target.ts'
+
+type Policy = NonNullable<KeyClientOptions['additionalPolicies']>[number]['policy']
+type Agent = NonNullable<KeyClientOptions['agent']>
+
+/** What is known about a call while it runs. */
+interface Trace {
+  operation: Operation
+  session: Session
+  /** Whether it went out with a token; before that the SDK only asks for the challenge, without a body. */
+  sent: boolean
+  /** Whether a DELETE was answered with success. */
+  deleted: boolean
+}
+
+/** The time that is left to one method of a connection, over all its calls. */
+export interface Deadline {
+  signal: AbortSignal
+  timeoutMs: number
+}
+
+export function deadline(timeoutMs: number): Deadline {
+  return { signal: AbortSignal.timeout(timeoutMs), timeoutMs }
+}
+
+/** A client with its credential; `proven` once the vault accepted its token. */
+interface Session {
+  client: KeyClient
+  proven: boolean
+}
+
+export interface VaultClientOptions {
+  target: Target
+  cloud: Cloud
+  /** Makes a credential that holds no token yet. */
+  credential: () => TokenCredential
+  agent: Agent
+  secrets: readonly string[]
+  now: () => number
+}
+
+/** What one call is, and the work of it. `what` completes "refused to …" and "could not …". */
+type Call<T> = [
+  operation: Pick<Operation, 'action' | 'what' | 'hsm'>,
+  time: Deadline,
+  work: (client: KeyClient, options: { abortSignal: AbortSignal }) => Promise<T>,
+]
+
+/**
+ * The SDK's `KeyClient` for one vault as one identity. The SDK never sends again by itself, since a repeated import makes a second
+ * version; never follows a redirect; and checks that the challenge is for the vault's own domain. Each failure becomes a
+ * `CloudError` that says whether anything may have happened.
+ */
+export class VaultClient {
+  readonly target: Target
+  readonly #options: VaultClientOptions
+  readonly #calls = new AsyncLocalStorage<Trace>()
+  #session: Session
+
+  constructor(options: VaultClientOptions) {
+    this.target = options.target
+    this.#options = options
+    this.#session = this.#connect()
+  }
+
+  /**
+   * Runs one call of the SDK. A token that was good and is refused now (revoked, or expired by the vault's clock, while the SDK
+   * keeps it until its own) is dropped, and the call is made once more with a fresh one: a 401 has no effect.
+   */
+  async call<T>(...call: Call<T>): Promise<T> {
+    const session = this.#session
+    try {
+      return await this.#attempt(session, ...call)
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.status !== 401 || !session.proven) throw error
+      if (this.#session === session) this.#session = this.#connect()
+      return await this.#attempt(this.#session, ...call)
+    }
+  }
+
+  /** A read, tried once more when no answer came and there is time. */
+  async read<T>(...call: Call<T>): Promise<T> {
+    const [, { signal }] = call
+    try {
+      return await this.call(...call)
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.kind !== 'unavailable' || signal.aborted) throw error
+      return await this.call(...call)
+    }
+  }
+
+  async #attempt<T>(session: Session, ...[operation, { signal, timeoutMs }, work]: Call<T>): Promise<T> {
+    const trace: Trace = {
+      operation: { ...operation, host: this.target.host, kind: this.target.kind },
+      session,
+      sent: false,
+      deleted: false,
+    }
+    try {
+      return await this.#calls.run(trace, () => work(session.client, { abortSignal: signal }))
+    } catch (error) {
+      // The SDK's poller reads once after its DELETE: what comes of that read says nothing about the deletion.
+      if (trace.deleted) return undefined as T
+      if (error instanceof CloudError) throw error
+      if (signal.aborted) throw transportError(trace.operation, error, trace.sent, timeoutMs)
+      if (isTransport(error)) throw transportError(trace.operation, error, trace.sent, undefined)
+      if (isChallengeMismatch(error)) throw challengeError(trace.operation)
+      throw unreadableError(trace.operation, trace.sent, error, this.#options.secrets)
+    }
+  }
+
+  #connect(): Session {
+    const { target, cloud, credential, agent } = this.#options
+    const { KeyClient } = loadKeys()
+    const client = new KeyClient(target.collection, credential(), {
+      ...(cloud.serviceVersion !== undefined && { serviceVersion: cloud.serviceVersion }),
+      // Where the operator pins the resource, the credential insists on exactly that one instead (identity.ts).
+      disableChallengeResourceVerification: cloud.tokenResource !== undefined,
+      agent,
+      retryOptions: { maxRetries: 0 },
+      redirectOptions: { maxRetries: 0 },
+      additionalPolicies: [
+        { position: 'perCall', policy: this.#refusals() },
+        { position: 'perRetry', policy: this.#sending() },
+      ],
+    })
+    return { client, proven: false }
+  }
+
+  /**
+   * Outermost: turns what is no success into our error, with the whole answer in hand. The SDK's own reading of errors throws a
+   * TypeError at a body that it does not expect.
+   */
+  #refusals(): Policy {
+    return {
+      name: 'keyferryRefusals',
+      sendRequest: async (request, next) => {
+        const response = await next(request)
+        const trace = this.#calls.getStore()
+        if (!trace) return response
+        if (response.status !== 401 && trace.sent) trace.session.proven = true
+        if (response.status >= 200 && response.status < 300) {
+          if (request.method === 'DELETE') trace.deleted = true
+          return response
+        }
+        const answer = readAnswer(response.status, response.bodyAsText)
+        const retryAfterMs = readRetryAfter((name) => response.headers.get(name), this.#options.now())
+        throw answerError(trace.operation, answer, retryAfterMs, this.#options.secrets)
+      },
+    }
+  }
+
+  /** Innermost: notes that a request goes out with a token. */
+  #sending(): Policy {
+    return {
+      name: 'keyferrySending',
+      sendRequest: (request, next) => {
+        const trace = this.#calls.getStore()
+        if (trace && request.headers.has('authorization')) trace.sent = true
+        return next(request)
+      },
+    }
+  }
+}
+
+function isTransport(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'RestError' || error.name === 'AbortError' || 'syscall' in error)
+}
+
+/** The SDK's words when a challenge names a resource that is no parent of the vault's own domain, or comes from elsewhere. */
+function isChallengeMismatch(error: unknown): boolean {
+  return error instanceof Error && /challenge (resource|origin|contains)/i.test(error.message)
+}

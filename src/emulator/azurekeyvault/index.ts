@@ -1,0 +1,6 @@
+export type { EmulatorControls, PrincipalInfo, VaultInfo } from './admin.ts'
+export { type KeyVaultEmulator, type KeyVaultEmulatorOptions, startKeyVaultEmulator } from './emulator.ts'
+export type { RsaKeyPairs } from './key-material.ts'
+export { apiVersions } from './operations.ts'
+export type { RequestRecord } from './request-log.ts'
+export { allPermissions, type FaultSpec, type Permission, type PrincipalSpec, type VaultSpec } from './specs.ts'

@@ -32,3 +32,20 @@ export function inCidrs(cidrs: readonly string[], address: string | undefined): 
   }
   return list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
 }
+
+/** Whether all of a block (or address) is within one of the blocks; an empty list holds everything. Takes what `checkCidrs` let pass. */
+export function withinCidrs(cidrs: readonly string[], inner: string): boolean {
+  const [address = '', prefix] = split(inner)
+  return (
+    cidrs.length === 0 ||
+    cidrs.some((outer) => {
+      const [block, width] = split(outer)
+      return isIP(block) === isIP(address) && width <= prefix && inCidrs([outer], address)
+    })
+  )
+}
+
+function split(cidr: string): [address: string, prefix: number] {
+  const [address = '', prefix] = cidr.split('/')
+  return [address, prefix === undefined ? (isIP(address) === 6 ? 128 : 32) : Number(prefix)]
+}

@@ -48,6 +48,11 @@ export class TokenService {
     this.#parts = parts
   }
 
+  /** The token roles: rows with `door: 'token'`. */
+  get roles(): RoleStore {
+    return this.#parts.store.roles
+  }
+
   /**
    * Makes a child of the caller's token in `namespace`. `sudo`: the caller may go beyond its own policies and make orphans. `role`: by
    * a token role of the namespace. Throws `invalid` naming the field, `denied` for what only sudo may.

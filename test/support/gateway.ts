@@ -1,3 +1,4 @@
+import type { FetchRules } from '../../src/core/access/doors/documents.ts'
 import { type Context, type Scope, systemContext, type Waiting } from '../../src/core/context.ts'
 import { type Core, createCore, initialise } from '../../src/core/core.ts'
 import { createKeyGenerator } from '../../src/core/keys/pool.ts'
@@ -21,7 +22,13 @@ export interface TestCore {
 
 /** Makes one in memory, or in the file named; `rootKey` re-opens a file that was made with it. */
 export async function testCore(
-  options: { providers?: Provider[]; file?: string; rootKey?: RootKey; context?: Partial<Context> } = {},
+  options: {
+    providers?: Provider[]
+    file?: string
+    rootKey?: RootKey
+    context?: Partial<Context>
+    issuerDocuments?: FetchRules
+  } = {},
 ): Promise<TestCore> {
   const context = { ...systemContext, ...options.context }
   const store = openStore({ file: options.file ?? ':memory:' })
@@ -37,6 +44,7 @@ export async function testCore(
     registry,
     generator,
     context,
+    ...(options.issuerDocuments ? { issuerDocuments: options.issuerDocuments } : {}),
     timing: { scanMs: 50, firstBackOffMs: 20, lastBackOffMs: 1_000 },
   })
   const mount = await core.mounts.at('root', 'keymgmt')

@@ -4,6 +4,7 @@ import {
   CloudError,
   type Connection,
   type ImportRequest,
+  type KmsSettings,
   type Provider,
   purposes,
   type ReadVersion,
@@ -16,7 +17,26 @@ export interface Call {
   name: string
 }
 
-type StoredVersion = ReadVersion & { created: number }
+/** What befalls one call: it waits, fails before or after its effect, or takes effect long after it was given up. */
+export interface Disturbance {
+  error?: Error
+  /** The effect takes place although the call fails. */
+  after?: boolean
+  /** With `error`: the effect takes place this much later, in ms. */
+  effectAfterMs?: number
+  /** The call takes this long, in ms. */
+  takesMs?: number
+}
+
+export type StoredVersion = ReadVersion & { created: number }
+
+/** Time as a cloud sees it: the test's own. */
+export interface CloudTime {
+  now(): number
+  after(ms: number, work: () => void): unknown
+}
+
+export const realTime: CloudTime = { now: Date.now, after: (ms, work) => setTimeout(work, ms) }
 
 /** A cloud in memory: the smallest thing that keeps the provider contract, to show that the contract is not Azure in disguise. */
 export class MemoryCloud {
@@ -25,20 +45,46 @@ export class MemoryCloud {
   /** Thrown by the next calls that match, before or after their effect. */
   faults: { call: Call['call']; error: () => Error; after?: boolean; times: number }[] = []
   listPermitted = true
-
-  act<T>(call: Call, effect: () => T): T {
-    this.calls.push(call)
+  /** Credentials with this `secret` are refused everything. */
+  readonly revoked = new Set<string>()
+  /** What befalls a call; unless a test says otherwise, what `faults` has for it. */
+  disturb: (call: Call) => Disturbance | undefined = (call) => {
     const fault = this.faults.find((one) => one.call === call.call && one.times > 0)
-    if (fault) fault.times -= 1
-    if (fault && !fault.after) throw fault.error()
-    const result = effect()
-    if (fault) throw fault.error()
-    return result
+    if (!fault) return undefined
+    fault.times -= 1
+    return { error: fault.error(), after: fault.after === true }
+  }
+
+  async act<T>(call: Call, effect: () => T, time: CloudTime = realTime): Promise<T> {
+    this.calls.push(call)
+    const { error, after, effectAfterMs, takesMs } = this.disturb(call) ?? {}
+    if (takesMs !== undefined) await new Promise<void>((go) => time.after(takesMs, go))
+    if (!error) return effect()
+    if (effectAfterMs !== undefined) time.after(effectAfterMs, () => void attempt(effect))
+    else if (after) attempt(effect)
+    throw error
   }
 }
 
+function attempt(effect: () => unknown): void {
+  try {
+    effect()
+  } catch {
+    // Nobody waits for what comes of it.
+  }
+}
+
+export interface MemoryProviderOptions {
+  time?: CloudTime
+  /** Put to false, nothing comes back any more: the process that made the calls is dead. */
+  link?: { up: boolean }
+  times?: Partial<Pick<Provider, 'callTimeoutMs' | 'settleMs' | 'newestAfterMs'>>
+  /** Sees the plaintext of each key that is sent, as a copy. */
+  seePlaintext?: (material: Buffer) => void
+}
+
 /** The provider of such clouds: `key_collection` names one. */
-export function memoryProvider(clouds: Map<string, MemoryCloud>, now: () => number = Date.now): Provider {
+export function memoryProvider(clouds: Map<string, MemoryCloud>, options: MemoryProviderOptions = {}): Provider {
   const collection = (name: string) => `memory://${name}`
   return {
     name: 'memory',
@@ -49,6 +95,7 @@ export function memoryProvider(clouds: Map<string, MemoryCloud>, now: () => numb
     callTimeoutMs: 200,
     settleMs: 100,
     newestAfterMs: 0,
+    ...options.times,
     parse: ({ keyCollection }) => {
       if (!clouds.has(keyCollection)) throw invalid(`unknown key_collection "${keyCollection}"`)
       return { collection: collection(keyCollection), warnings: [] }
@@ -57,37 +104,52 @@ export function memoryProvider(clouds: Map<string, MemoryCloud>, now: () => numb
       if (!/^[a-z0-9-]+$/.test(name)) throw invalid('a remote name has lower-case letters, digits and "-"')
     },
     remoteBaseName: (name) => name.toLowerCase().replace(/[^a-z0-9]/g, '-'),
-    open: async ({ keyCollection }) => connect(clouds.get(keyCollection) ?? new MemoryCloud(), now),
+    open: async (settings) => connect(clouds.get(settings.keyCollection) ?? new MemoryCloud(), settings, options),
   }
 }
 
-function connect(cloud: MemoryCloud, now: () => number): Connection {
+function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProviderOptions): Connection {
+  const time = options.time ?? realTime
+  const link = options.link ?? { up: true }
   const find = (name: string, version: string) => cloud.keys.get(name)?.find((one) => one.remoteVersion === version)
+  const act = async <T>(call: Call, effect: () => T): Promise<T> => {
+    try {
+      if (!link.up) return await new Promise<never>(() => {})
+      if (cloud.revoked.has(settings.credentials.secret ?? ''))
+        throw new CloudError('refused', 'these credentials were revoked')
+      return await cloud.act(call, effect, time)
+    } finally {
+      if (!link.up) await new Promise<never>(() => {})
+    }
+  }
   return {
     canListVersions: async () => cloud.listPermitted,
     importVersion: async (request) => {
-      const publicKey = await request.material.use(() => publicKeyOf(request))
-      return cloud.act({ call: 'import', name: request.remoteName }, () => {
+      const publicKey = await request.material.use((plaintext) => {
+        options.seePlaintext?.(Buffer.from(plaintext))
+        return publicKeyOf(request)
+      })
+      return await act({ call: 'import', name: request.remoteName }, () => {
         const { importId, enabled } = request
         const version = {
           remoteVersion: randomBytes(16).toString('hex'),
           importId,
           enabled,
           publicKey,
-          created: Math.floor(now() / 1000),
+          created: Math.floor(time.now() / 1000),
         }
         cloud.keys.set(request.remoteName, [...(cloud.keys.get(request.remoteName) ?? []), version])
         return { ...version }
       })
     },
-    setVersionEnabled: async (name, version, enabled) =>
-      cloud.act({ call: 'set-enabled', name }, () => {
+    setVersionEnabled: (name, version, enabled) =>
+      act({ call: 'set-enabled', name }, () => {
         const found = find(name, version)
         if (!found) throw new CloudError('refused', 'no such version')
         found.enabled = enabled
       }),
-    describe: async (name): Promise<RemoteKey> =>
-      cloud.act({ call: 'describe', name }, () => {
+    describe: (name): Promise<RemoteKey> =>
+      act({ call: 'describe', name }, () => {
         const versions = cloud.keys.get(name)
         const latest = versions?.at(-1)
         if (!versions || !latest) return { state: 'absent' }
@@ -97,8 +159,12 @@ function connect(cloud: MemoryCloud, now: () => number): Connection {
           ...(cloud.listPermitted ? { versions: versions.map((one) => ({ ...one })) } : {}),
         }
       }),
-    readVersion: async (name, version) => cloud.act({ call: 'read', name }, () => find(name, version)),
-    remove: async (name) => cloud.act({ call: 'remove', name }, () => void cloud.keys.delete(name)),
+    readVersion: (name, version) =>
+      act({ call: 'read', name }, () => {
+        const found = find(name, version)
+        return found && { ...found }
+      }),
+    remove: (name) => act({ call: 'remove', name }, () => void cloud.keys.delete(name)),
   }
 }
 

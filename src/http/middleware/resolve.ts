@@ -1,0 +1,56 @@
+import type { Core } from '../../core/core.ts'
+import { KeyferryError } from '../../core/errors.ts'
+import { printable } from '../../core/keys/types.ts'
+import type { MountRow, NamespaceRow } from '../../core/store.ts'
+import type { Target } from '../vault/target.ts'
+
+/**
+ * What a path is under: something mounted, or what every namespace has. `path` is the path in its namespace; what is relative to the mount
+ * begins after `under` parts of the whole.
+ */
+export type Resolved = { namespace: NamespaceRow; path: string; under: number } & (
+  | { kind: 'engine'; mount: MountRow }
+  | { kind: 'sys' }
+  | { kind: 'token' }
+)
+
+/**
+ * Finds the namespace (from `X-Vault-Namespace`, then from the beginning of the path) and what is mounted there. Throws `no_route` when
+ * there is nothing, in the same words for a namespace that does not exist.
+ */
+export async function resolve(core: Core, header: string | null, target: Target): Promise<Resolved> {
+  let namespace = await namespaceOf(core, header)
+  let from = 0
+  while (namespace !== undefined) {
+    const found = await inNamespace(core, namespace, target, from)
+    if (found) return found
+    const name = target.segments[from]
+    if (name === undefined || name === '') break
+    const path: string = namespace.path === '' ? name : `${namespace.path}/${name}`
+    namespace = await core.namespace(path)
+    from += 1
+  }
+  throw new KeyferryError('no_route', `no handler for route "${printable(target.path)}". route entry not found.`)
+}
+
+/** The header's value: slashes at its ends, and `root` for the root, are allowed, as in Vault. */
+async function namespaceOf(core: Core, header: string | null): Promise<NamespaceRow | undefined> {
+  const path = header === null ? '' : header.replace(/^\/+|\/+$/g, '')
+  return await core.namespace(path === 'root' ? '' : path)
+}
+
+async function inNamespace(
+  core: Core,
+  namespace: NamespaceRow,
+  target: Target,
+  from: number,
+): Promise<Resolved | undefined> {
+  const { segments } = target
+  const path = from === 0 ? target.path : segments.slice(from).join('/')
+  if (segments[from] === 'sys') return { kind: 'sys', namespace, path, under: from + 1 }
+  if (segments[from] === 'auth') {
+    return segments[from + 1] === 'token' ? { kind: 'token', namespace, path, under: from + 2 } : undefined
+  }
+  const mount = await core.mounts.resolve(namespace.id, `${path}/`)
+  return mount && { kind: 'engine', namespace, path, mount, under: from + mount.path.split('/').length - 1 }
+}

@@ -1,0 +1,139 @@
+import type { Core } from '../core/core.ts'
+import { AnswerCache } from './answer-cache.ts'
+import { type Failed, respondError } from './errors.ts'
+import { authenticate } from './middleware/authenticate.ts'
+import { authorize } from './middleware/authorize.ts'
+import { readBody } from './middleware/limits.ts'
+import { type Resolved, resolve } from './middleware/resolve.ts'
+import type { AppOptions } from './options.ts'
+import { tokenRoutes } from './vault/auth/index.ts'
+import { parseBody } from './vault/body.ts'
+import { type Respond, respondAnswer, respondJson, withRequestId } from './vault/envelope.ts'
+import { helpOf } from './vault/help.ts'
+import { keymgmtRoutes } from './vault/keymgmt/index.ts'
+import { operationOf, unsupportedOperation, unsupportedPath, usualCapability } from './vault/operation.ts'
+import { flag, parseQuery } from './vault/query.ts'
+import type { PublicRoute, Route, SystemCall } from './vault/route.ts'
+import { RouteTable } from './vault/route-table.ts'
+import { publicRoutes, sysRoutes } from './vault/sys/index.ts'
+import { parseTarget, type Target } from './vault/target.ts'
+
+const publicTable = new Map(publicRoutes.map((route) => [route.path, route]))
+const sysTable = new RouteTable(sysRoutes)
+const tokenTable = new RouteTable(tokenRoutes)
+const keymgmtTable = new RouteTable(keymgmtRoutes)
+
+/** Only these have a body that means something; any other is not read. */
+const writes = new Set(['POST', 'PUT', 'PATCH'])
+
+/** A request whose line and size were found good. */
+interface Incoming {
+  request: Request
+  target: Target
+  query: URLSearchParams
+  body: string
+  remoteAddress: string | undefined
+  /** Fills up as the request gets along: what its answer needs, should it fail. */
+  failed: Failed
+}
+
+/**
+ * The way of a request, one step after the other: limits, request id, token, namespace and mount, right, decoding, one service of the core,
+ * envelope.
+ */
+export class Pipeline {
+  readonly #core: Core
+  readonly #options: AppOptions
+  readonly #cache: AnswerCache
+
+  constructor(core: Core, options: AppOptions) {
+    this.#core = core
+    this.#options = options
+    this.#cache = new AnswerCache(options.maxCachedAnswers, options.maxCachedCharacters)
+  }
+
+  /** `remoteAddress`: of the client, where it is known. Never rejects: whatever goes wrong is an answer. */
+  async answer(request: Request, remoteAddress?: string): Promise<Respond> {
+    const { context } = this.#core
+    const { method, url } = request
+    const failed: Failed = { requestId: context.uuid(), method, path: '', operation: undefined }
+    try {
+      const target = parseTarget(url)
+      failed.path = target.path
+      const query = parseQuery(target.query)
+      const body = writes.has(method) ? await readBody(request, this.#options) : ''
+      this.#core.freshen()
+      const incoming = { request, target, query, body, remoteAddress, failed }
+      const open = publicTable.get(target.path)
+      return await (open ? this.#public(incoming, open) : this.#authenticated(incoming))
+    } catch (error) {
+      return respondError(error, failed, context.log)
+    }
+  }
+
+  async #public({ request, query, body, failed }: Incoming, route: PublicRoute): Promise<Respond> {
+    const { requestId } = failed
+    const name = operationOf(request.method === 'HEAD' ? 'GET' : request.method, query)
+    failed.operation = name
+    const operation = route.operations[name]
+    if (!operation) throw unsupportedOperation()
+    const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
+    const answer = await operation.run({ core: this.#core, options: this.#options, requestId }, sent)
+    return respondAnswer(answer, { requestId, mountType: 'system', reading: name === 'read' })
+  }
+
+  async #authenticated(incoming: Incoming): Promise<Respond> {
+    const core = this.#core
+    const options = this.#options
+    const { headers } = incoming.request
+    const { caller, presentedToken } = await authenticate(core, headers, incoming.remoteAddress)
+    const resolved = await resolve(core, headers.get('x-vault-namespace'), incoming.target)
+    const { namespace } = resolved
+    const { requestId } = incoming.failed
+    const call: SystemCall = { core, options, requestId, caller, presentedToken, namespace }
+    if (resolved.kind === 'sys') return await this.#operate(incoming, resolved, sysTable, call, 'system')
+    if (resolved.kind === 'token') return await this.#operate(incoming, resolved, tokenTable, call, 'token')
+    const { id, path, type } = resolved.mount
+    const scope = { namespaceId: namespace.id, namespacePath: namespace.path, mountId: id, mountPath: path }
+    const waiting = { deadline: core.context.now() + options.requestDeadlineMs }
+    return await this.#operate(incoming, resolved, keymgmtTable, { ...call, scope, waiting }, type, id)
+  }
+
+  async #operate<C extends SystemCall>(
+    { request, target, query, body, failed }: Incoming,
+    resolved: Resolved,
+    table: RouteTable<Route<C>>,
+    call: C,
+    mountType: string,
+    mountId?: string,
+  ): Promise<Respond> {
+    const name = request.method === 'HEAD' ? 'read' : operationOf(request.method, query)
+    failed.operation = name
+    const match = table.match(target.segments, resolved.under)
+    if (match && name === 'read' && query.has('help') && flag(query, 'help')) {
+      return respondJson(200, JSON.stringify(helpOf(resolved.path, match.route)))
+    }
+    const operation = request.method === 'HEAD' ? undefined : match?.route.operations[name]
+    const needed = operation?.capability ?? usualCapability(name)
+    authorize(call.caller, {
+      namespace: resolved.namespace,
+      path: resolved.path,
+      capability: typeof needed === 'string' ? needed : () => needed(call, match?.params ?? {}),
+    })
+    // Here it is known who wants what; nothing has had an effect yet.
+    if (!match) throw unsupportedPath()
+    if (!operation) throw unsupportedOperation()
+
+    const cacheKey = operation.cacheable && mountId !== undefined ? `${name} ${mountId} ${target.raw}` : undefined
+    const stamp = mountId === undefined ? 0 : this.#core.stamp(mountId)
+    const known = cacheKey === undefined ? undefined : this.#cache.get(cacheKey, stamp)
+    if (known !== undefined) return respondJson(200, withRequestId(failed.requestId, known))
+
+    const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
+    const answer = await operation.run(call, match.params, sent)
+    const about = { requestId: failed.requestId, mountType, reading: name === 'read' || name === 'list' }
+    return respondAnswer(answer, about, (tail) => {
+      if (cacheKey !== undefined) this.#cache.set(cacheKey, stamp, tail)
+    })
+  }
+}

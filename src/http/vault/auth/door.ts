@@ -1,0 +1,45 @@
+import type { z } from 'zod'
+import type { AuthMountRow, Awaitable, NamespaceRow } from '../../../core/store.ts'
+import { decodeFields } from '../decode.ts'
+import type { Answer } from '../envelope.ts'
+import type { PublicCall, Route, RouteText, Sent, SystemCall } from '../route.ts'
+
+/** A request to what is at `auth/<path>`, other than `auth/token/`. */
+export interface DoorCall extends SystemCall {
+  door: AuthMountRow
+}
+
+/** A login: nobody knows yet who it is. */
+export interface LoginCall extends PublicCall {
+  namespace: NamespaceRow
+  door: AuthMountRow
+  remoteAddress: string | undefined
+}
+
+/** The one path of a door that needs no token. */
+export interface LoginRoute extends RouteText {
+  path: 'login'
+  unauthenticated: true
+  body: z.ZodType
+  run(call: LoginCall, sent: Sent): Awaitable<Answer>
+}
+
+/** All that a type of auth mount serves. */
+export interface DoorRoutes {
+  login: LoginRoute
+  routes: readonly Route<DoorCall>[]
+}
+
+export function loginRoute<B extends z.ZodType>(
+  definition: RouteText & { body: B; handler(call: LoginCall, input: z.output<B>): Awaitable<Answer> },
+): LoginRoute {
+  const { synopsis, description, body, handler } = definition
+  return {
+    path: 'login',
+    unauthenticated: true,
+    synopsis,
+    description,
+    body,
+    run: (call, sent) => handler(call, decodeFields(body, sent.body)),
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * What a handler gives: nothing (Vault's 204), `data` and `warnings` for the envelope, or a `raw` object for the few paths of `sys/` that
+ * answer without one. `repeat`: the members of `data` stand at the top level too, as Vault has it for `sys/mounts`.
+ */
+export interface Enveloped {
+  data: Record<string, unknown> | null
+  warnings?: readonly string[]
+  repeat?: boolean
+  /** A token that was made or renewed. */
+  auth?: Record<string, unknown>
+}
+
+export type Answer =
+  | undefined
+  | Enveloped
+  | { raw: Record<string, unknown>; status?: number }
+
+/** An answer ready to leave. */
+export interface Respond {
+  status: number
+  body: string | null
+}
+
+// One object for all answers: no header of ours differs from request to request. `Content-Type` is exactly this: hvac reads errors only
+// then.
+const jsonHeaders = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }
+const emptyHeaders = { 'Cache-Control': 'no-store' }
+
+export function respondJson(status: number, body: string): Respond {
+  return { status, body }
+}
+
+/** The answer as `fetch` knows it. */
+export function toResponse({ status, body }: Respond): Response {
+  return new Response(body, { status, headers: body === null ? emptyHeaders : jsonHeaders })
+}
+
+/** Nothing to say but warnings: 204 without, 200 with `data: null` and them. */
+export function done(warnings: readonly string[]): Answer {
+  return warnings.length === 0 ? undefined : { data: null, warnings }
+}
+
+/** Names as Vault lists them: `{"keys": […]}`. An empty list is an empty 404, as in Vault, and so undefined here. */
+export function listOf(names: readonly string[]): { data: { keys: readonly string[] } } | undefined {
+  return names.length === 0 ? undefined : { data: { keys: names } }
+}
+
+/**
+ * The envelope without its first member, to be finished by `withRequestId`: this part is the same for every asker, and is what the cache of
+ * answers keeps. Vault's order of members.
+ */
+export function envelopeTail(answer: Enveloped, mountType: string): string {
+  const data = JSON.stringify(answer.data)
+  const warnings = answer.warnings?.length ? JSON.stringify(answer.warnings) : 'null'
+  const repeated = answer.repeat && data.length > 2 ? `,${data.slice(1, -1)}` : ''
+  return `"lease_id":"","renewable":false,"lease_duration":0,"data":${data},"wrap_info":null,"warnings":${warnings},"auth":${answer.auth ? JSON.stringify(answer.auth) : 'null'},"mount_type":"${mountType}"${repeated}}`
+}
+
+/**
+ * Turns an answer into what is sent: nothing to read or list is Vault's empty 404, a write with nothing to say its 204. `keep` gets the
+ * serialised envelope without its request id.
+ */
+export function respondAnswer(
+  answer: Answer,
+  about: { requestId: string; reading: boolean; mountType: string },
+  keep?: (tail: string) => void,
+): Respond {
+  if (answer === undefined) return about.reading ? respondJson(404, '{"errors":[]}') : { status: 204, body: null }
+  if ('raw' in answer) return respondJson(answer.status ?? 200, JSON.stringify(answer.raw))
+  const tail = envelopeTail(answer, about.mountType)
+  keep?.(tail)
+  return respondJson(200, withRequestId(about.requestId, tail))
+}
+
+export function withRequestId(requestId: string, tail: string): string {
+  return `{"request_id":"${requestId}",${tail}`
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import type { CopyView } from '../../../core/distribution/service.ts'
+import { present } from '../decode.ts'
+import { done } from '../envelope.ts'
+import { commaList, moment, pairs, text } from '../fields.ts'
+import { engineRoute } from '../route.ts'
+import { rfc3339 } from '../times.ts'
+
+export const copy = engineRoute('kms/:name/key/:key_name', {
+  names: { name: 'KMS', key_name: 'key' },
+  synopsis: 'Bring a key to a KMS, look at its copy there, and remove it again.',
+  description: `
+Writing brings every version of the key to the KMS, wrapped for nobody but the KMS. What was written cannot be changed while the key is
+there; the same again changes nothing. Reading shows the name and the versions that the key has there, and, while something is still to
+be done or was refused, "state" and "reason". Deleting removes the copy; the key itself stays.`,
+  read: {
+    capability: 'read',
+    cacheable: true,
+    handler: async (call, { name, key_name }) => ({
+      data: shape(await call.core.distribution.read(call.scope, name, key_name)),
+    }),
+  },
+  write: {
+    capability: 'update',
+    body: z.object({
+      purpose: commaList('At least one of encrypt, decrypt, sign, verify, wrap, unwrap.'),
+      protection: text('hsm (unless told) or software: where the KMS uses the key.'),
+      remote_name: text('The name in the KMS, in place of <key_name>-<unix seconds>.'),
+      tags: pairs('Tags of the key in the KMS.'),
+      not_before: moment('The KMS uses the key from this time on.'),
+      expires: moment('The KMS uses the key up to this time.'),
+    }),
+    handler: async (call, { name, key_name }, body) => {
+      const input = present({
+        protection: body.protection,
+        name: body.remote_name,
+        tags: body.tags,
+        notBefore: body.not_before,
+        expires: body.expires,
+      })
+      const wanted = { ...input, purpose: body.purpose ?? [] }
+      return done(await call.core.distribution.distribute(call.scope, name, key_name, wanted, call.waiting))
+    },
+  },
+  delete: {
+    capability: 'delete',
+    handler: async (call, { name, key_name }) =>
+      done(await call.core.distribution.remove(call.scope, name, key_name, call.waiting)),
+  },
+})
+
+/** `purpose` is one string, sorted, as Vault gives it: its user interface splits it. */
+function shape(copy: CopyView): Record<string, unknown> {
+  const { tags, notBefore, expires } = copy.options
+  return {
+    distribution_time: rfc3339(copy.distributedAt),
+    ...(expires === undefined ? {} : { expires: rfc3339(expires * 1000) }),
+    name: copy.remoteName,
+    ...(notBefore === undefined ? {} : { not_before: rfc3339(notBefore * 1000) }),
+    protection: copy.protection,
+    purpose: [...copy.purposes].sort().join(','),
+    ...(copy.state === 'settled'
+      ? {}
+      : { state: copy.state, ...(copy.reason === null ? {} : { reason: copy.reason }) }),
+    ...(tags === undefined ? {} : { tags }),
+    versions: copy.versions,
+  }
+}

@@ -1,0 +1,23 @@
+import type { EngineCall, Route } from '../route.ts'
+import { copy } from './copy.ts'
+import { copyReplicate } from './copy-replicate.ts'
+import { key } from './key.ts'
+import { keyKms } from './key-kms.ts'
+import { keyRotate } from './key-rotate.ts'
+import { keys } from './keys.ts'
+import { kms } from './kms.ts'
+import { kmsKeys } from './kms-keys.ts'
+import { kmsList } from './kms-list.ts'
+
+/** Every path of Vault's Key Management secrets engine. */
+export const keymgmtRoutes: readonly Route<EngineCall>[] = [
+  keys,
+  key,
+  keyRotate,
+  keyKms,
+  kmsList,
+  kms,
+  kmsKeys,
+  copy,
+  copyReplicate,
+]

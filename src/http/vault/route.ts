@@ -1,0 +1,171 @@
+import type { z } from 'zod'
+import type { Caller } from '../../core/access/authenticator.ts'
+import type { Scope, Waiting } from '../../core/context.ts'
+import type { Core } from '../../core/core.ts'
+import { checkName } from '../../core/names.ts'
+import type { Awaitable, NamespaceRow } from '../../core/store.ts'
+import type { AppOptions } from '../options.ts'
+import { decodeFields } from './decode.ts'
+import type { Answer } from './envelope.ts'
+import { type Page, parsePage } from './query.ts'
+
+/** What a token may be allowed to do with a path: Vault's words. */
+export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'patch' | 'sudo'
+
+/** What a request wants of a path. POST and PUT are both `write`, LIST and `GET ?list=true` both `list`. */
+export type OperationName = 'read' | 'list' | 'write' | 'delete' | 'patch'
+
+/** A request to a path that needs no token. */
+export interface PublicCall {
+  core: Core
+  options: AppOptions
+  requestId: string
+}
+
+/** A request to what a namespace has by itself: `sys/`, `auth/token/`. */
+export interface SystemCall extends PublicCall {
+  caller: Caller
+  /** The token as it was sent, for the one answer that repeats it to its owner. */
+  presentedToken: string
+  namespace: NamespaceRow
+}
+
+/** A request to something that is mounted. */
+export interface EngineCall extends SystemCall {
+  scope: Scope
+  waiting: Waiting
+}
+
+/** What came with a request beside its path, not yet looked at. */
+export interface Sent {
+  query: URLSearchParams
+  body: Readonly<Record<string, unknown>>
+}
+
+/**
+ * The capability that an operation needs. Where writing makes or changes, Vault asks for `create` or `update`: then a function that looks
+ * which of the two it would be.
+ */
+export type Needed<C, P> = Capability | ((call: C, params: P) => Promise<'create' | 'update'>)
+
+/** One operation of a path. Without a capability it is not an operation: there is no way to leave one open by forgetting. */
+export interface Operation<C, P, I> {
+  capability: Needed<C, P>
+  /** The answer is the same for all who may have it, until something in the mount changes. */
+  cacheable?: boolean
+  handler(call: C, params: P, input: I): Awaitable<Answer>
+}
+
+/** One operation of a path that is open to everybody. */
+export interface PublicOperation<I> {
+  unauthenticated: true
+  handler(call: PublicCall, params: unknown, input: I): Awaitable<Answer>
+}
+
+/** `key/:name/rotate` -> `{ name: string }`; `:path+` takes several parts of the path. */
+export type ParamsOf<P extends string> = P extends `${infer Head}/${infer Tail}`
+  ? ParamsOf<Head> & ParamsOf<Tail>
+  : P extends `:${infer Name}+`
+    ? Record<Name, string>
+    : P extends `:${infer Name}`
+      ? Record<Name, string>
+      : unknown
+
+export interface RouteText {
+  /** What the path is for, in one line; shown by `?help=1`. */
+  synopsis: string
+  description: string
+}
+
+interface Definition<C, P, B extends z.ZodType> extends RouteText {
+  /** Parameters that name an object, and of which kind: checked against the rule for names before anything else is done. */
+  names?: Partial<Record<keyof P & string, 'key' | 'KMS'>>
+  read?: Operation<C, P, URLSearchParams>
+  list?: Operation<C, P, Page>
+  write?: Operation<C, P, z.output<B>> & { body: B }
+  delete?: Operation<C, P, URLSearchParams>
+}
+
+interface PublicDefinition<B extends z.ZodType> extends RouteText {
+  read?: PublicOperation<URLSearchParams>
+  write?: PublicOperation<z.output<B>> & { body: B }
+}
+
+/** An operation with its types worn off: what the pipeline runs. */
+export interface RunnableOperation<C> {
+  capability: Needed<C, Params>
+  cacheable: boolean
+  body?: z.ZodType
+  /** Decodes weakly, validates strictly, calls the handler. */
+  run(call: C, params: Params, sent: Sent): Awaitable<Answer>
+}
+
+export type Params = Readonly<Record<string, string>>
+
+export interface Route<C> extends RouteText {
+  /** Relative to its mount. */
+  path: string
+  operations: Partial<Record<OperationName, RunnableOperation<C>>>
+}
+
+export interface PublicRoute extends RouteText {
+  path: string
+  operations: Partial<Record<OperationName, { run(call: PublicCall, sent: Sent): Awaitable<Answer> }>>
+}
+
+/** A path of an engine, relative to its mount. */
+export function engineRoute<const P extends string, B extends z.ZodType>(
+  path: P,
+  definition: Definition<EngineCall, ParamsOf<P>, B>,
+): Route<EngineCall> {
+  return routeOf(path, definition)
+}
+
+/** A path under `sys/` or `auth/token/`. */
+export function systemRoute<const P extends string, B extends z.ZodType>(
+  path: P,
+  definition: Definition<SystemCall, ParamsOf<P>, B>,
+): Route<SystemCall> {
+  return routeOf(path, definition)
+}
+
+/** A path that everybody may use, in full: `sys/health`. */
+export function publicRoute<B extends z.ZodType>(path: string, definition: PublicDefinition<B>): PublicRoute {
+  const { read, write, synopsis, description } = definition
+  return {
+    path,
+    synopsis,
+    description,
+    operations: {
+      ...(read && { read: { run: (call, { query }) => read.handler(call, {}, query) } }),
+      ...(write && { write: { run: (call, { body }) => write.handler(call, {}, decodeFields(write.body, body)) } }),
+    },
+  }
+}
+
+function routeOf<C, P, B extends z.ZodType>(path: string, definition: Definition<C, P, B>): Route<C> {
+  const { names, read, list, write, delete: remove, synopsis, description } = definition
+  const checks = Object.entries(names ?? {}) as [string, 'key' | 'KMS'][]
+  const runnable = <I>(operation: Operation<C, P, I>, decode: (sent: Sent) => I): RunnableOperation<C> => ({
+    // The path gave the parameters their type, and only this path is matched to them.
+    capability: operation.capability as Needed<C, Params>,
+    cacheable: operation.cacheable ?? false,
+    run: (call, params, sent) => {
+      for (const [name, kind] of checks) checkName(kind, params[name] ?? '')
+      return operation.handler(call, params as P, decode(sent))
+    },
+  })
+  return {
+    path,
+    synopsis,
+    description,
+    operations: {
+      ...(read && { read: runnable(read, ({ query }) => query) }),
+      ...(list && { list: runnable(list, ({ query }) => parsePage(query)) }),
+      ...(write && {
+        write: { ...runnable(write, ({ body }) => decodeFields(write.body, body)), body: write.body },
+      }),
+      ...(remove && { delete: runnable(remove, ({ query }) => query) }),
+    },
+  }
+}

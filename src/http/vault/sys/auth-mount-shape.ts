@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import { invalid, KeyferryError } from '../../../core/errors.ts'
+import type { AuthMountRow } from '../../../core/store.ts'
+import { present } from '../decode.ts'
+import { boolean, duration, text } from '../fields.ts'
+import type { SystemCall } from '../route.ts'
+
+/** What can be set of an auth mount when it is enabled (in `config`) and by tuning it. */
+export const authTunable = {
+  default_lease_ttl: duration('How long tokens live where the role does not say.'),
+  max_lease_ttl: duration('What no renewal goes beyond where the role does not say less.'),
+  force_no_cache: boolean('Kept and shown.'),
+  listing_visibility: text('Kept and shown.'),
+  token_type: text('default-service, default-batch (where roles do not say), service or batch (whatever they say).'),
+}
+
+export const authTunableFields = z.object(authTunable)
+
+/** The settings that were sent, as they are kept. */
+export function keptTune(fields: Record<string, unknown>): Record<string, unknown> {
+  return present(fields)
+}
+
+/** An auth mount as Vault shows it. */
+export function authMountShape({ accessor, description, id, tune, type }: AuthMountRow): Record<string, unknown> {
+  return {
+    accessor,
+    config: {
+      default_lease_ttl: tune.default_lease_ttl ?? 0,
+      force_no_cache: tune.force_no_cache ?? false,
+      ...(tune.listing_visibility === undefined ? {} : { listing_visibility: tune.listing_visibility }),
+      max_lease_ttl: tune.max_lease_ttl ?? 0,
+      token_type: tune.token_type ?? 'default-service',
+    },
+    deprecation_status: 'supported',
+    description,
+    external_entropy_access: false,
+    local: false,
+    options: null,
+    plugin_version: '',
+    running_plugin_version: '',
+    running_sha256: '',
+    seal_wrap: false,
+    type,
+    uuid: id,
+  }
+}
+
+/** The auth mount at a path. One that is missing is a 400 also to a read, as in Vault. */
+export async function authMountAt({ core, namespace }: SystemCall, path: string): Promise<AuthMountRow> {
+  try {
+    return await core.doors.mounts.at(namespace.id, path)
+  } catch (error) {
+    if (error instanceof KeyferryError && error.code === 'not_found') throw invalid(error.message)
+    throw error
+  }
+}

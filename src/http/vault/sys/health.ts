@@ -1,0 +1,56 @@
+import { invalid } from '../../../core/errors.ts'
+import { printable } from '../../../core/keys/types.ts'
+import { publicRoute } from '../route.ts'
+import { shownVersion } from './version.ts'
+
+/** Parameters with which a load balancer chooses the status for a state. A gateway that answers at all is in the state `active`. */
+const codes = [
+  'activecode',
+  'standbycode',
+  'drsecondarycode',
+  'haunhealthycode',
+  'perfstandbycode',
+  'removedcode',
+  'sealedcode',
+  'uninitcode',
+]
+
+export const health = publicRoute('sys/health', {
+  synopsis: 'Whether the gateway serves.',
+  description: `
+200 while it is up and unsealed; it does not answer before. "activecode" chooses another status. The parameters for states that do not
+occur here ("standbyok", "sealedcode" and the like) are checked and have no effect.`,
+  read: {
+    unauthenticated: true,
+    handler: ({ core, options }, _params, query) => {
+      for (const name of codes) statusOf(query, name)
+      return {
+        status: statusOf(query, 'activecode') ?? 200,
+        raw: {
+          initialized: true,
+          sealed: false,
+          standby: false,
+          performance_standby: false,
+          replication_performance_mode: 'disabled',
+          replication_dr_mode: 'disabled',
+          server_time_utc: Math.floor(core.context.now() / 1000),
+          version: shownVersion(options),
+          enterprise: false,
+          cluster_name: 'keyferry',
+          cluster_id: core.instanceId,
+        },
+      }
+    },
+  },
+})
+
+function statusOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name)
+  if (text === null) return undefined
+  if (!/^[2-5]\d\d$/.test(text) || text === '204' || text === '205' || text === '304') {
+    throw invalid(
+      `query parameter "${name}" must be a status from 200 to 599 that has a body, not "${printable(text)}"`,
+    )
+  }
+  return Number(text)
+}

@@ -1,0 +1,41 @@
+import type { PublicRoute, Route, SystemCall } from '../route.ts'
+import { capabilities, capabilitiesAccessor, capabilitiesSelf } from './capabilities.ts'
+import { health } from './health.ts'
+import { init } from './init.ts'
+import { leader } from './leader.ts'
+import { mount } from './mount.ts'
+import { mountTune } from './mount-tune.ts'
+import { mounts } from './mounts.ts'
+import { namespaceAt, namespaces } from './namespaces.ts'
+import { oldPolicies, oldPolicy, policies, policy } from './policies.ts'
+import { rateLimit, rateLimits } from './quotas.ts'
+import { sealStatus } from './seal-status.ts'
+import { uiMount } from './ui-mount.ts'
+import { uiMounts } from './ui-mounts.ts'
+import { wrappingLookup, wrappingUnwrap, wrappingWrap } from './wrapping.ts'
+
+/** What everybody may ask, without a token. */
+export const publicRoutes: readonly PublicRoute[] = [health, sealStatus, init, leader]
+
+/** What a namespace has under `sys/`. */
+export const sysRoutes: readonly Route<SystemCall>[] = [
+  mounts,
+  mount,
+  mountTune,
+  uiMounts,
+  uiMount,
+  policies,
+  policy,
+  oldPolicies,
+  oldPolicy,
+  capabilities,
+  capabilitiesSelf,
+  capabilitiesAccessor,
+  namespaces,
+  namespaceAt,
+  wrappingLookup,
+  wrappingUnwrap,
+  wrappingWrap,
+  rateLimits,
+  rateLimit,
+]

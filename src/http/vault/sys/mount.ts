@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { invalid } from '../../../core/errors.ts'
+import { decodeFields, present } from '../decode.ts'
+import { done } from '../envelope.ts'
+import { anyObject, text } from '../fields.ts'
+import { systemRoute } from '../route.ts'
+import { mountAt } from './mount-at.ts'
+import { flags, keptConfig, mountShape, tunableFields } from './mount-shape.ts'
+
+export const mount = systemRoute('mounts/:path+', {
+  synopsis: 'Mount an engine, look at a mount, and remove it.',
+  description: `
+Each mount is a world of its own. Removing one removes its keys and KMSs; copies in clouds stay there, and are named in a warning.`,
+  read: {
+    capability: 'read',
+    handler: async (call, { path }) => ({ data: mountShape(await mountAt(call, path)), repeat: true }),
+  },
+  write: {
+    capability: 'update',
+    body: z.object({
+      type: text('What to mount: keymgmt.'),
+      description: text('For people.'),
+      config: anyObject('default_lease_ttl, max_lease_ttl, force_no_cache, listing_visibility.'),
+      ...flags,
+    }),
+    handler: async ({ core, namespace }, { path }, { type, description, config, ...others }) => {
+      if (type === undefined) throw invalid('missing type: it says what to mount, keymgmt')
+      const settings = decodeFields(tunableFields, config ?? {})
+      await core.mounts.create(namespace.id, path, {
+        type,
+        ...present({ description }),
+        config: keptConfig({ ...settings, ...others }),
+      })
+      return undefined
+    },
+  },
+  delete: {
+    capability: 'delete',
+    handler: async ({ core, namespace }, { path }) => done(await core.mounts.remove(namespace.id, path)),
+  },
+})

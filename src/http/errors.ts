@@ -1,3 +1,4 @@
+import { TooManyRequests } from '../core/access/quotas.ts'
 import type { Context } from '../core/context.ts'
 import { type ErrorCode, KeyferryError } from '../core/errors.ts'
 import { type Respond, respondJson } from './vault/envelope.ts'
@@ -46,7 +47,8 @@ export function respondError(error: unknown, failed: Failed, log: Context['log']
     const reading = failed.operation === 'read' || failed.operation === 'list'
     return reading ? respondJson(404, errorBody([])) : respondJson(400, errorBody([error.message]))
   }
-  return respondJson(statuses[error.code], errorBody([wording(error)]))
+  const answer = respondJson(statuses[error.code], errorBody([wording(error)]))
+  return error instanceof TooManyRequests ? { ...answer, retryAfter: error.retryAfterSeconds } : answer
 }
 
 /** Vault's error body. */

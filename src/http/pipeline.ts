@@ -4,11 +4,13 @@ import { type Failed, respondError } from './errors.ts'
 import { authenticate } from './middleware/authenticate.ts'
 import { authorize } from './middleware/authorize.ts'
 import { readBody } from './middleware/limits.ts'
-import { type Resolved, resolve } from './middleware/resolve.ts'
+import { fullPathOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
+import { isWrappable, wrap, wrapTtlOf } from './middleware/wrap.ts'
 import type { AppOptions } from './options.ts'
+import { doorRoutes, refuseOtherDoors } from './vault/auth/doors.ts'
 import { tokenRoutes } from './vault/auth/index.ts'
 import { parseBody } from './vault/body.ts'
-import { type Respond, respondAnswer, respondJson, withRequestId } from './vault/envelope.ts'
+import { type Answer, type Respond, respondAnswer, respondJson, withRequestId } from './vault/envelope.ts'
 import { helpOf } from './vault/help.ts'
 import { keymgmtRoutes } from './vault/keymgmt/index.ts'
 import { operationOf, unsupportedOperation, unsupportedPath, usualCapability } from './vault/operation.ts'
@@ -22,6 +24,7 @@ const publicTable = new Map(publicRoutes.map((route) => [route.path, route]))
 const sysTable = new RouteTable(sysRoutes)
 const tokenTable = new RouteTable(tokenRoutes)
 const keymgmtTable = new RouteTable(keymgmtRoutes)
+const doorTables = new Map(Object.entries(doorRoutes).map(([type, { routes }]) => [type, new RouteTable(routes)]))
 
 /** Only these have a body that means something; any other is not read. */
 const writes = new Set(['POST', 'PUT', 'PATCH'])
@@ -65,7 +68,8 @@ export class Pipeline {
       this.#core.freshen()
       const incoming = { request, target, query, body, remoteAddress, failed }
       const open = publicTable.get(target.path)
-      return await (open ? this.#public(incoming, open) : this.#authenticated(incoming))
+      if (open) return await this.#public(incoming, open)
+      return (await this.#login(incoming)) ?? (await this.#authenticated(incoming))
     } catch (error) {
       return respondError(error, failed, context.log)
     }
@@ -82,17 +86,57 @@ export class Pipeline {
     return respondAnswer(answer, { requestId, mountType: 'system', reading: name === 'read' })
   }
 
+  /** A login, where the path is one's; else nothing. It is not told whether there is a namespace or a mount where there is no login. */
+  async #login({ request, target, query, body, remoteAddress, failed }: Incoming): Promise<Respond | undefined> {
+    const { segments } = target
+    if (!writes.has(request.method) || !segments.includes('login')) return undefined
+    const resolved = await resolve(this.#core, request.headers.get('x-vault-namespace'), target)
+    if (!resolved) refuseOtherDoors(segments)
+    if (resolved?.kind !== 'door' || segments.slice(resolved.under).join('/') !== 'login') return undefined
+    const { door, namespace } = resolved
+    const { login } = doorRoutes[door.type] ?? {}
+    if (!login) return undefined
+    failed.operation = operationOf(request.method, query)
+    if (failed.operation !== 'write') throw unsupportedOperation()
+    await this.#core.quotas.take(() => this.#core.namespaces.lineage(namespace), resolved.path, remoteAddress ?? '')
+    const wrapTtl = wrapTtlOf(request.headers)
+    const call = {
+      core: this.#core,
+      options: this.#options,
+      requestId: failed.requestId,
+      namespace,
+      door,
+      remoteAddress,
+    }
+    const answer = await login.run(call, { query, body: parseBody(body, request.headers.get('content-type')) })
+    const about = { requestId: failed.requestId, mountType: door.type, reading: false }
+    return await this.#finish(answer, about, { namespaceId: namespace.id, path: resolved.path, ttl: wrapTtl })
+  }
+
   async #authenticated(incoming: Incoming): Promise<Respond> {
     const core = this.#core
     const options = this.#options
-    const { headers } = incoming.request
-    const { caller, presentedToken } = await authenticate(core, headers, incoming.remoteAddress)
-    const resolved = await resolve(core, headers.get('x-vault-namespace'), incoming.target)
+    const { request, target, query, failed, remoteAddress } = incoming
+    const namespaceHeader = request.headers.get('x-vault-namespace')
+    const { caller, presentedToken } = await authenticate(core, request.headers, remoteAddress)
+    const resolved = await resolve(core, namespaceHeader, target)
+    if (!resolved) {
+      const operation = request.method === 'HEAD' ? 'read' : operationOf(request.method, query)
+      const path = fullPathOf(namespaceHeader, target)
+      await authorize(core, caller, { path, operation, capability: usualCapability(operation), parameters: {} })
+      throw noRoute(target)
+    }
     const { namespace } = resolved
-    const { requestId } = incoming.failed
-    const call: SystemCall = { core, options, requestId, caller, presentedToken, namespace }
+    await core.quotas.take(() => core.namespaces.lineage(namespace), resolved.path, remoteAddress ?? '')
+    const call: SystemCall = { core, options, requestId: failed.requestId, caller, presentedToken, namespace }
     if (resolved.kind === 'sys') return await this.#operate(incoming, resolved, sysTable, call, 'system')
     if (resolved.kind === 'token') return await this.#operate(incoming, resolved, tokenTable, call, 'token')
+    if (resolved.kind === 'door') {
+      const { door } = resolved
+      const table = doorTables.get(door.type)
+      if (!table) throw unsupportedPath()
+      return await this.#operate(incoming, resolved, table, { ...call, door }, door.type)
+    }
     const { id, path, type } = resolved.mount
     const scope = { namespaceId: namespace.id, namespacePath: namespace.path, mountId: id, mountPath: path }
     const waiting = { deadline: core.context.now() + options.requestDeadlineMs }
@@ -115,25 +159,43 @@ export class Pipeline {
     }
     const operation = request.method === 'HEAD' ? undefined : match?.route.operations[name]
     const needed = operation?.capability ?? usualCapability(name)
-    authorize(call.caller, {
-      namespace: resolved.namespace,
-      path: resolved.path,
+    const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
+    const wrapTtl = wrapTtlOf(request.headers)
+    const { namespace } = resolved
+    await authorize(this.#core, call.caller, {
+      path: namespace.path === '' ? resolved.path : `${namespace.path}/${resolved.path}`,
+      operation: name,
       capability: typeof needed === 'string' ? needed : () => needed(call, match?.params ?? {}),
+      parameters: sent.body,
+      wrapTtl,
     })
     // Here it is known who wants what; nothing has had an effect yet.
     if (!match) throw unsupportedPath()
     if (!operation) throw unsupportedOperation()
 
-    const cacheKey = operation.cacheable && mountId !== undefined ? `${name} ${mountId} ${target.raw}` : undefined
+    const cacheable = operation.cacheable && mountId !== undefined && wrapTtl === undefined
+    const cacheKey = cacheable ? `${name} ${mountId} ${target.raw}` : undefined
     const stamp = mountId === undefined ? 0 : this.#core.stamp(mountId)
     const known = cacheKey === undefined ? undefined : this.#cache.get(cacheKey, stamp)
     if (known !== undefined) return respondJson(200, withRequestId(failed.requestId, known))
 
-    const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
     const answer = await operation.run(call, match.params, sent)
     const about = { requestId: failed.requestId, mountType, reading: name === 'read' || name === 'list' }
-    return respondAnswer(answer, about, (tail) => {
+    const wrapping = { namespaceId: namespace.id, path: resolved.path, ttl: wrapTtl }
+    return await this.#finish(answer, about, wrapping, (tail) => {
       if (cacheKey !== undefined) this.#cache.set(cacheKey, stamp, tail)
     })
+  }
+
+  /** The answer in its envelope, or kept and wrapped where that was asked for. */
+  async #finish(
+    answer: Answer,
+    about: { requestId: string; mountType: string; reading: boolean },
+    wrapping: { namespaceId: string; path: string; ttl: number | undefined },
+    keep?: (tail: string) => void,
+  ): Promise<Respond> {
+    const { ttl } = wrapping
+    if (ttl !== undefined && isWrappable(answer)) return await wrap(this.#core, answer, { ...wrapping, ...about, ttl })
+    return respondAnswer(answer, about, keep)
   }
 }

@@ -47,6 +47,18 @@ export class NamespaceService {
     return row
   }
 
+  /** Ids from a namespace up to the root. */
+  async lineage(row: NamespaceRow): Promise<string[]> {
+    const ids = [row.id]
+    let path = row.path
+    while (path !== '') {
+      path = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
+      const parent = await this.byPath(path)
+      if (parent) ids.push(parent.id)
+    }
+    return ids
+  }
+
   /** Names of the children, with their final slash, in order. */
   async list(parent: NamespaceRow): Promise<NamespaceRow[]> {
     return await this.#parts.store.namespaces.children(parent.id)

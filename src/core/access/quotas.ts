@@ -72,13 +72,13 @@ export class QuotaService {
   }
 
   /**
-   * Counts a request. `namespaces`: ids from the request's own up to the root; `path`: within its namespace. Throws `TooManyRequests`.
-   * Costs nothing where no limit is set.
+   * Counts a request. `lineage`: gives the ids of namespaces from the request's own up to the root, and is asked only where there is a
+   * limit; `path`: within its namespace. Throws `TooManyRequests`.
    */
-  async take(namespaces: readonly string[], path: string, address: string): Promise<void> {
+  async take(lineage: () => Promise<readonly string[]>, path: string, address: string): Promise<void> {
     const limits = this.#limits ?? (await this.#load())
     if (limits.size === 0) return
-    const limit = mostSpecific(limits, namespaces, path)
+    const limit = mostSpecific(limits, await lineage(), path)
     if (!limit) return
     const now = this.#parts.context.now()
     const key = `${limit.namespaceId}/${limit.name}/${address}`

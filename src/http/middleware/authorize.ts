@@ -1,23 +1,43 @@
 import type { Caller } from '../../core/access/authenticator.ts'
+import { pathFor } from '../../core/access/policies.ts'
+import type { Core } from '../../core/core.ts'
 import { KeyferryError } from '../../core/errors.ts'
-import type { NamespaceRow } from '../../core/store.ts'
-import type { Capability } from '../vault/route.ts'
+import { usualCapability } from '../vault/operation.ts'
+import type { Capability, OperationName } from '../vault/route.ts'
 
 /** What somebody wants to do. */
 export interface Wanted {
-  namespace: NamespaceRow
-  /** In its namespace: `keymgmt/key/orders`. */
+  /** In full, from the root namespace on: `team/keymgmt/key/orders`. */
   path: string
-  /** Looked up only by a policy that tells `create` from `update`. */
-  capability: Capability | (() => Promise<Capability>)
+  operation: OperationName
+  /** What the route asks for; a function where `create` and `update` differ, called only by a policy that tells them apart. */
+  capability: Capability | (() => Promise<'create' | 'update'>)
+  parameters: Readonly<Record<string, unknown>>
+  /** Seconds, where the caller wants the answer wrapped. */
+  wrapTtl?: number | undefined
 }
 
 /** Whether the caller may. Throws `denied` when not; the words say nothing of what is there. */
-export function authorize(caller: Caller, wanted: Wanted): void {
-  const inside =
-    caller.namespacePath === '' ||
-    wanted.namespace.path === caller.namespacePath ||
-    wanted.namespace.path.startsWith(`${caller.namespacePath}/`)
-  if (inside && caller.token.policies.includes('root')) return
-  throw new KeyferryError('denied', 'permission denied')
+export async function authorize(core: Core, caller: Caller, wanted: Wanted): Promise<void> {
+  const path = pathFor(caller, wanted.path)
+  if (path === undefined) throw denied()
+  const acl = await core.policies.aclOf(caller)
+  const { capability, parameters, wrapTtl } = wanted
+  const allows = (right: Capability) => acl.allows(right, path, parameters, wrapTtl)
+  if (capability === 'sudo') {
+    // A path of its own protection: the usual right, and sudo besides.
+    const usual = usualCapability(wanted.operation)
+    if (allows(usual) && acl.sudo(usual, path)) return
+  } else if (typeof capability === 'string') {
+    if (allows(capability)) return
+  } else {
+    const [create, update] = [allows('create'), allows('update')]
+    if (create && update) return
+    if (create !== update && allows(await capability())) return
+  }
+  throw denied()
+}
+
+function denied(): KeyferryError {
+  return new KeyferryError('denied', 'permission denied')
 }

@@ -1,7 +1,7 @@
 import type { Core } from '../../core/core.ts'
 import { KeyferryError } from '../../core/errors.ts'
 import { printable } from '../../core/keys/types.ts'
-import type { MountRow, NamespaceRow } from '../../core/store.ts'
+import type { AuthMountRow, MountRow, NamespaceRow } from '../../core/store.ts'
 import type { Target } from '../vault/target.ts'
 
 /**
@@ -12,13 +12,14 @@ export type Resolved = { namespace: NamespaceRow; path: string; under: number } 
   | { kind: 'engine'; mount: MountRow }
   | { kind: 'sys' }
   | { kind: 'token' }
+  | { kind: 'door'; door: AuthMountRow }
 )
 
 /**
- * Finds the namespace (from `X-Vault-Namespace`, then from the beginning of the path) and what is mounted there. Throws `no_route` when
- * there is nothing, in the same words for a namespace that does not exist.
+ * Finds the namespace (from `X-Vault-Namespace`, then from the beginning of the path) and what is mounted there. Gives undefined when
+ * there is nothing, be it that the namespace does not exist.
  */
-export async function resolve(core: Core, header: string | null, target: Target): Promise<Resolved> {
+export async function resolve(core: Core, header: string | null, target: Target): Promise<Resolved | undefined> {
   let namespace = await namespaceOf(core, header)
   let from = 0
   while (namespace !== undefined) {
@@ -30,13 +31,27 @@ export async function resolve(core: Core, header: string | null, target: Target)
     namespace = await core.namespace(path)
     from += 1
   }
-  throw new KeyferryError('no_route', `no handler for route "${printable(target.path)}". route entry not found.`)
+  return undefined
+}
+
+/** The path of a request in full, whatever is there: what rights are asked for where nothing is. */
+export function fullPathOf(header: string | null, target: Target): string {
+  const namespace = trimmed(header)
+  return namespace === '' ? target.path : `${namespace}/${target.path}`
+}
+
+export function noRoute(target: Target): KeyferryError {
+  return new KeyferryError('no_route', `no handler for route "${printable(target.path)}". route entry not found.`)
 }
 
 /** The header's value: slashes at its ends, and `root` for the root, are allowed, as in Vault. */
 async function namespaceOf(core: Core, header: string | null): Promise<NamespaceRow | undefined> {
+  return await core.namespace(trimmed(header))
+}
+
+function trimmed(header: string | null): string {
   const path = header === null ? '' : header.replace(/^\/+|\/+$/g, '')
-  return await core.namespace(path === 'root' ? '' : path)
+  return path === 'root' ? '' : path
 }
 
 async function inNamespace(
@@ -49,7 +64,9 @@ async function inNamespace(
   const path = from === 0 ? target.path : segments.slice(from).join('/')
   if (segments[from] === 'sys') return { kind: 'sys', namespace, path, under: from + 1 }
   if (segments[from] === 'auth') {
-    return segments[from + 1] === 'token' ? { kind: 'token', namespace, path, under: from + 2 } : undefined
+    if (segments[from + 1] === 'token') return { kind: 'token', namespace, path, under: from + 2 }
+    const door = await core.doors.mounts.resolve(namespace.id, `${segments.slice(from + 1).join('/')}/`)
+    return door && { kind: 'door', namespace, path, door, under: from + door.path.split('/').length }
   }
   const mount = await core.mounts.resolve(namespace.id, `${path}/`)
   return mount && { kind: 'engine', namespace, path, mount, under: from + mount.path.split('/').length - 1 }

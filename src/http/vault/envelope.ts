@@ -1,3 +1,6 @@
+import type { WrapInfo } from '../../core/access/wrapping.ts'
+import { rfc3339 } from './times.ts'
+
 /**
  * What a handler gives: nothing (Vault's 204), `data` and `warnings` for the envelope, or a `raw` object for the few paths of `sys/` that
  * answer without one. `repeat`: the members of `data` stand at the top level too, as Vault has it for `sys/mounts`.
@@ -10,15 +13,14 @@ export interface Enveloped {
   auth?: Record<string, unknown>
 }
 
-export type Answer =
-  | undefined
-  | Enveloped
-  | { raw: Record<string, unknown>; status?: number }
+export type Answer = undefined | Enveloped | { raw: Record<string, unknown>; status?: number }
 
 /** An answer ready to leave. */
 export interface Respond {
   status: number
   body: string | null
+  /** Seconds after which to come again. */
+  retryAfter?: number
 }
 
 // One object for all answers: no header of ours differs from request to request. `Content-Type` is exactly this: hvac reads errors only
@@ -31,7 +33,10 @@ export function respondJson(status: number, body: string): Respond {
 }
 
 /** The answer as `fetch` knows it. */
-export function toResponse({ status, body }: Respond): Response {
+export function toResponse({ status, body, retryAfter }: Respond): Response {
+  if (retryAfter !== undefined) {
+    return new Response(body, { status, headers: { ...jsonHeaders, 'Retry-After': `${retryAfter}` } })
+  }
   return new Response(body, { status, headers: body === null ? emptyHeaders : jsonHeaders })
 }
 
@@ -54,6 +59,18 @@ export function envelopeTail(answer: Enveloped, mountType: string): string {
   const warnings = answer.warnings?.length ? JSON.stringify(answer.warnings) : 'null'
   const repeated = answer.repeat && data.length > 2 ? `,${data.slice(1, -1)}` : ''
   return `"lease_id":"","renewable":false,"lease_duration":0,"data":${data},"wrap_info":null,"warnings":${warnings},"auth":${answer.auth ? JSON.stringify(answer.auth) : 'null'},"mount_type":"${mountType}"${repeated}}`
+}
+
+/** The envelope of an answer that is kept: nothing of it, and the token that it can be had for. */
+export function wrappedTail(info: WrapInfo, mountType: string): string {
+  const wrapInfo = {
+    token: info.token,
+    accessor: info.accessor,
+    ttl: info.ttl,
+    creation_time: rfc3339(info.createdAt),
+    creation_path: info.creationPath,
+  }
+  return `"lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":${JSON.stringify(wrapInfo)},"warnings":null,"auth":null,"mount_type":"${mountType}"}`
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Caller } from '../../core/access/authenticator.ts'
 import type { Scope, Waiting } from '../../core/context.ts'
 import type { Core } from '../../core/core.ts'
 import { checkName } from '../../core/names.ts'
-import type { Awaitable, NamespaceRow } from '../../core/store.ts'
+import type { AuthMountRow, Awaitable, NamespaceRow } from '../../core/store.ts'
 import type { AppOptions } from '../options.ts'
 import { decodeFields } from './decode.ts'
 import type { Answer } from './envelope.ts'
@@ -34,6 +34,11 @@ export interface SystemCall extends PublicCall {
 export interface EngineCall extends SystemCall {
   scope: Scope
   waiting: Waiting
+}
+
+/** A request to what is at `auth/<path>`, other than `auth/token/`. */
+export interface DoorCall extends SystemCall {
+  door: AuthMountRow
 }
 
 /** What came with a request beside its path, not yet looked at. */
@@ -126,6 +131,14 @@ export function systemRoute<const P extends string, B extends z.ZodType>(
   path: P,
   definition: Definition<SystemCall, ParamsOf<P>, B>,
 ): Route<SystemCall> {
+  return routeOf(path, definition)
+}
+
+/** A path of an auth mount, relative to it. */
+export function doorRoute<const P extends string, B extends z.ZodType>(
+  path: P,
+  definition: Definition<DoorCall, ParamsOf<P>, B>,
+): Route<DoorCall> {
   return routeOf(path, definition)
 }
 

@@ -2,12 +2,7 @@ import type { z } from 'zod'
 import type { AuthMountRow, Awaitable, NamespaceRow } from '../../../core/store.ts'
 import { decodeFields } from '../decode.ts'
 import type { Answer } from '../envelope.ts'
-import type { PublicCall, Route, RouteText, Sent, SystemCall } from '../route.ts'
-
-/** A request to what is at `auth/<path>`, other than `auth/token/`. */
-export interface DoorCall extends SystemCall {
-  door: AuthMountRow
-}
+import type { DoorCall, PublicCall, Route, RouteText, Sent } from '../route.ts'
 
 /** A login: nobody knows yet who it is. */
 export interface LoginCall extends PublicCall {

@@ -1,4 +1,5 @@
 import type { PublicRoute, Route, SystemCall } from '../route.ts'
+import { authMount, authMounts, authMountTune } from './auth-mounts.ts'
 import { capabilities, capabilitiesAccessor, capabilitiesSelf } from './capabilities.ts'
 import { health } from './health.ts'
 import { init } from './init.ts'
@@ -19,6 +20,9 @@ export const publicRoutes: readonly PublicRoute[] = [health, sealStatus, init, l
 
 /** What a namespace has under `sys/`. */
 export const sysRoutes: readonly Route<SystemCall>[] = [
+  authMounts,
+  authMount,
+  authMountTune,
   mounts,
   mount,
   mountTune,

@@ -7,7 +7,9 @@ import { view } from './role.ts'
 
 /** Vault's paths for single fields of a role: `role/<name>/token-ttl`. Delete sets the field back. */
 export const roleFields = [
-  field('policies', 'token_policies', commaList('Policies of the tokens.'), [], (policies) => ({ token: { policies } })),
+  field('policies', 'token_policies', commaList('Policies of the tokens.'), [], (policies) => ({
+    token: { policies },
+  })),
   field('bind-secret-id', 'bind_secret_id', boolean('Whether a login needs a secret id.'), true, (bindSecretId) => ({
     bindSecretId,
   })),
@@ -42,7 +44,7 @@ function field<T>(
 ) {
   // The last part of the path is as good a name of the field, as in Vault (`policies`, `period`).
   const short = path.replaceAll('-', '_')
-  return doorRoute(`role/:role_name/${path}` as 'role/:role_name/field', {
+  return doorRoute(`role/:role_name/${path}`, {
     synopsis: `The field ${name} of a role.`,
     description: 'Delete sets it back to what it is in a new role.',
     read: {

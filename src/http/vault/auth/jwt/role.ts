@@ -93,7 +93,7 @@ async function existing({ core, door }: DoorCall, name: string): Promise<JwtRole
 /** An object, or (as the command line has it) the JSON of one. */
 function claimsOf(value: unknown): Record<string, unknown> | undefined {
   if (value === undefined || value === null) return undefined
-  let object = value
+  let object: unknown = value
   try {
     if (typeof value === 'string') object = JSON.parse(value)
   } catch {
@@ -104,7 +104,10 @@ function claimsOf(value: unknown): Record<string, unknown> | undefined {
 }
 
 function view(role: JwtRole): Record<string, unknown> {
-  const claims = Object.entries(role.boundClaims).map(([name, values]) => [name, values.length === 1 ? values[0] : values])
+  const claims = Object.entries(role.boundClaims).map(([name, values]) => [
+    name,
+    values.length === 1 ? values[0] : values,
+  ])
   return {
     allowed_redirect_uris: null,
     bound_audiences: role.boundAudiences,

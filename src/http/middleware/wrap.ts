@@ -1,0 +1,36 @@
+import type { Core } from '../../core/core.ts'
+import { invalid } from '../../core/errors.ts'
+import { parseDuration } from '../vault/durations.ts'
+import {
+  type Answer,
+  type Enveloped,
+  type Respond,
+  respondJson,
+  withRequestId,
+  wrappedTail,
+} from '../vault/envelope.ts'
+
+/** For how many seconds the caller wants the answer wrapped (`X-Vault-Wrap-TTL`); undefined: not at all. Throws `invalid`. */
+export function wrapTtlOf(headers: Headers): number | undefined {
+  const text = headers.get('x-vault-wrap-ttl')
+  if (text === null || text === '' || text === '0') return undefined
+  const seconds = parseDuration(text)
+  if (!seconds) throw invalid('X-Vault-Wrap-TTL must be a number of seconds or a duration such as "5m"')
+  return seconds
+}
+
+/** Whether there is something in an answer to be wrapped. */
+export function isWrappable(answer: Answer): answer is Enveloped {
+  return answer !== undefined && !('raw' in answer)
+}
+
+/** Keeps the answer and gives the envelope with its wrapping token instead. `path`: of the request, in its namespace. */
+export async function wrap(
+  core: Core,
+  answer: Enveloped,
+  about: { namespaceId: string; path: string; ttl: number; requestId: string; mountType: string },
+): Promise<Respond> {
+  const kept = JSON.stringify({ data: answer.data, auth: answer.auth ?? null, warnings: answer.warnings ?? null })
+  const info = await core.wrapping.wrap(about.namespaceId, about.path, kept, about.ttl)
+  return respondJson(200, withRequestId(about.requestId, wrappedTail(info, about.mountType)))
+}

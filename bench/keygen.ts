@@ -14,7 +14,7 @@ export interface Row {
   bar?: string
 }
 
-const keys = 500
+export const keys = 500
 const threads = 2
 const clients = 8
 const burst = 16
@@ -51,7 +51,7 @@ export async function benchKeygen(rounds = 2): Promise<Row[]> {
   ]
 }
 
-interface Run {
+export interface Run {
   wallMs: number
   cpuMs: number
 }
@@ -66,7 +66,7 @@ function clock(): () => Run {
 }
 
 /** What threads need that only generate. */
-async function bareRun(): Promise<Run> {
+export async function bareRun(): Promise<Run> {
   const left = new Int32Array(new SharedArrayBuffer(4))
   left[0] = keys
   const program = `

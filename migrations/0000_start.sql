@@ -1,3 +1,12 @@
+CREATE TABLE `audit_heads` (
+	`sink` text NOT NULL,
+	`run` text NOT NULL,
+	`sequence` integer NOT NULL,
+	`mac` text NOT NULL,
+	`at` integer NOT NULL,
+	PRIMARY KEY(`sink`, `run`)
+);
+--> statement-breakpoint
 CREATE TABLE `auth_mounts` (
 	`id` text PRIMARY KEY NOT NULL,
 	`namespace_id` text NOT NULL,
@@ -43,6 +52,7 @@ CREATE INDEX `copies_due` ON `copies` (`next_attempt_at`) WHERE state = 'pending
 CREATE TABLE `copy_versions` (
 	`copy_id` text NOT NULL,
 	`version` integer NOT NULL,
+	`namespace_id` text NOT NULL,
 	`import_id` text NOT NULL,
 	`sent_at` integer,
 	`remote_version` text,
@@ -60,6 +70,11 @@ CREATE TABLE `data_keys` (
 );
 --> statement-breakpoint
 CREATE INDEX `data_keys_namespace` ON `data_keys` (`namespace_id`,`created_at`);--> statement-breakpoint
+CREATE TABLE `instance_secrets` (
+	`name` text PRIMARY KEY NOT NULL,
+	`box` blob NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `key_versions` (
 	`key_id` text NOT NULL,
 	`version` integer NOT NULL,

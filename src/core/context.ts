@@ -7,6 +7,8 @@ export interface Context {
   /** A random UUID (v4): ids of rows. */
   uuid(): string
   randomHex(bytes: number): string
+  /** Calls `work` once, `ms` from now, and gives what calls it off. Does not keep the process alive. */
+  after(ms: number, work: () => void): () => void
   /** Something that the operator should know, and that no caller sees. Never holds a secret. */
   log(level: 'info' | 'warn' | 'error', message: string, details?: Record<string, unknown>): void
 }
@@ -16,6 +18,10 @@ export const systemContext: Context = {
   now: Date.now,
   uuid: randomUUID,
   randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+  after: (ms, work) => {
+    const timer = setTimeout(work, ms).unref()
+    return () => clearTimeout(timer)
+  },
   log: () => {},
 }
 

@@ -1,9 +1,14 @@
 import { Authenticator } from './access/authenticator.ts'
+import type { FetchRules } from './access/doors/documents.ts'
+import { createDoors, type Doors } from './access/doors/index.ts'
 import { NamespaceService } from './access/namespaces.ts'
+import { PolicyService } from './access/policies.ts'
 import { QuotaService } from './access/quotas.ts'
 import { newSigningKey, TokenSigner } from './access/signing.ts'
 import { rootToken, TokenService } from './access/tokens.ts'
 import { WrappingService } from './access/wrapping.ts'
+import { openAudit } from './audit/open.ts'
+import type { AuditOptions, AuditService } from './audit/service.ts'
 import { type Context, systemContext } from './context.ts'
 import { OperationWaiter } from './distribution/operations.ts'
 import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
@@ -15,17 +20,26 @@ import { Connections } from './kms/connections.ts'
 import type { ProviderRegistry } from './kms/registry.ts'
 import { KmsService } from './kms/service.ts'
 import { MountService } from './mounts.ts'
+import { SealKeeper, type SealTiming } from './seal/keeper.ts'
 import { Keyring, newDataKey } from './seal/keyring.ts'
 import type { RootKey } from './seal/root-key.ts'
+import { listRoots, namedRoot } from './seal/unsealing.ts'
 import type { NamespaceRow, Store } from './store.ts'
 
 export interface CoreParts {
   store: Store
   rootKey: RootKey
+  /** Beside it during a rotation. */
+  previousRootKey?: RootKey | undefined
+  sealTiming?: Partial<SealTiming>
   registry: ProviderRegistry
   generator: KeyGenerator
   context?: Context
   timing?: Timing
+  /** Where the audit log goes; without it nothing is recorded. */
+  audit?: AuditOptions
+  /** How documents of token issuers may be read: the hosts that the operator allows at any address, and limits. */
+  issuerDocuments?: FetchRules
 }
 
 /** What Keyferry is, without HTTP, SQL or a cloud. */
@@ -41,8 +55,12 @@ export interface Core {
   namespaces: NamespaceService
   wrapping: WrappingService
   quotas: QuotaService
+  audit: AuditService
+  policies: PolicyService
   tokens: TokenService
+  doors: Doors
   operations: OperationWaiter
+  seal: SealKeeper
   /** The namespace of a path ('' is the root), undefined when there is none. */
   namespace(path: string): Promise<NamespaceRow | undefined>
   /** To be called at the start of each request: drops what is remembered when another process changed the database. True: it did. */
@@ -103,18 +121,16 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   if (instanceId === undefined || rootId === undefined) {
     throw new KeyferryError('unavailable', 'the database was never initialised: run "keyferry init" first')
   }
-  if (rootId !== rootKey.id) {
-    throw new KeyferryError(
-      'corrupt',
-      `the root key is not the one of this database: it has id ${rootKey.id}, the database wants ${rootId}`,
-    )
-  }
-  const keyring = new Keyring(rootKey, store.namespaces)
+  const roots = { current: rootKey, previous: parts.previousRootKey }
+  namedRoot(rootId, roots)
+  const keyring = new Keyring(listRoots(roots), store.namespaces, () => store.meta.get('root_id'))
+  const seal = new SealKeeper({ context, store, keyring, ...(parts.sealTiming && { timing: parts.sealTiming }) })
   const signer = new TokenSigner(
     issuer(instanceId),
     await store.tokens.signingKeys(),
     await keyring.forNamespace('root'),
   )
+  const audit = await openAudit({ context, store, keyring }, parts.audit)
   const operations = new OperationWaiter(context, store.operations)
   const connections = new Connections({ context, store, keyring, registry })
   const reconciler = new Reconciler({
@@ -129,13 +145,27 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   const authenticator = new Authenticator({ context, store, signer })
   const tokens = new TokenService({ context, store, signer, authenticator })
   const mounts = new MountService({ context, store })
+  const doors = createDoors({
+    context,
+    store,
+    authenticator,
+    tokens,
+    issuer: issuer(instanceId),
+    ...(parts.issuerDocuments ? { documents: parts.issuerDocuments } : {}),
+  })
   const quotas = new QuotaService({ context, store })
+  const policies = new PolicyService(store.policies)
   const forget = () => {
     authenticator.forget()
     mounts.forget()
+    doors.forget()
     quotas.forget()
+    policies.forget()
   }
   const namespaces = new NamespaceService({ context, store, keyring, connections, operations, forget })
+  await seal.start()
+  if (await store.restore.hold())
+    context.log('warn', 'restored from a backup: nothing is sent to any KMS until "keyferry release"')
   reconciler.start()
   return {
     context,
@@ -146,10 +176,14 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     mounts,
     authenticator,
     tokens,
+    doors,
     operations,
+    seal,
     namespaces,
     wrapping: new WrappingService({ context, store, keyring, signer }),
     quotas,
+    audit,
+    policies,
     namespace: (path) => namespaces.byPath(path),
     freshen: () => {
       const changed = store.changedElsewhere()
@@ -163,7 +197,9 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     stats: () => ({ keyPool: generator.stats() }),
     close: async () => {
       await reconciler.close()
+      await seal.close()
       await generator.close()
+      await audit.close()
       connections.close()
       keyring.close()
     },

@@ -1,5 +1,8 @@
+import type { Head } from './audit/chain.ts'
+import type { RestoreStore } from './backup/restore-store.ts'
 import type { KeyType } from './keys/types.ts'
 import type { Protection, Purpose, WrappingKey } from './kms/provider.ts'
+import type { SealStore } from './seal/seal-store.ts'
 
 /**
  * What the core asks of a store. One write method is one atomic, durable change: when its promise resolves, the change survives a
@@ -169,6 +172,42 @@ export interface RoleRow {
   createdAt: number
 }
 
+/** A door other than tokens: what is at `auth/<path>` of a namespace. */
+export interface AuthMountRow {
+  id: string
+  namespaceId: string
+  /** With its final slash, without `auth/` before it: `approle/`. */
+  path: string
+  type: string
+  accessor: string
+  description: string
+  /** Settings of the mount itself, as `sys/auth/<path>/tune` has them. */
+  tune: Record<string, unknown>
+  /** What `auth/<path>/config` holds: nothing secret. */
+  config: Record<string, unknown>
+  createdAt: number
+}
+
+/** A secret id of an AppRole; of the secret itself only a digest. */
+export interface SecretIdRow {
+  accessor: string
+  namespaceId: string
+  /** The row of the role, not its role id. */
+  role: string
+  digest: string
+  meta: Record<string, string>
+  /** Where it may be used from; [] is anywhere. */
+  cidrs: string[]
+  /** Where tokens made with it may be used from; [] is what the role says. */
+  tokenCidrs: string[]
+  /** Uses left; 0: any number. */
+  numUses: number
+  /** Seconds; 0: no end. */
+  ttl: number
+  createdAt: number
+  expiresAt: number | null
+}
+
 export interface SigningKeyRow {
   kid: string
   algorithm: string
@@ -286,10 +325,14 @@ export interface WrappingKeyStore {
   retire(id: string, reason: string): Promise<void>
 }
 
-/** What every change of a leased copy names: without the current fence it changes nothing and throws `conflict`. */
+/**
+ * What every change of a leased copy names. Without the current fence it changes nothing and throws `conflict`. Where `generation` is
+ * no longer the copy's, what should be was changed meanwhile: a refusal or a delay of the old says nothing of the new, which is due at once.
+ */
 export interface Lease {
   copyId: string
   fence: number
+  generation: number
 }
 
 export interface CopyStore {
@@ -318,16 +361,19 @@ export interface CopyStore {
   /** The import certainly had no effect: none is out any more. */
   notSent(lease: Lease, version: number): Promise<void>
   seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
-  /** The generation was seen done: its operations and older ones end, and the lease with them. */
-  settle(lease: Lease, generation: number, now: number): Promise<void>
+  /** The lease's generation was seen done: its operations and older ones end, and the lease with them. */
+  settle(lease: Lease, now: number): Promise<void>
   /** To be taken up again later. `failed` counts for the back-off; waiting for a time to come does not. Ends the lease. */
   postpone(lease: Lease, reason: string, nextAttemptAt: number, failed: boolean): Promise<void>
   /** Refused for good: operations end as failed, nothing is tried until something changes. */
   stop(lease: Lease, reason: string, now: number): Promise<void>
   /** The copy should be gone. Gives the operation, the existing one when a removal is under way. */
   requestRemoval(copyId: string, operationId: string, now: number): Promise<Touched>
-  /** A removal was refused before its answer left: the copy stays as it was. */
-  undoRemoval(lease: Lease, reason: string, now: number): Promise<void>
+  /**
+   * A removal was refused. Where key and KMS are still known, the copy is what it was before, to be looked at once more: a version may
+   * have been on its way. Where they are not, it is tried again at `again`, for ever, and a delivery that waits for it ends as failed.
+   */
+  refuseRemoval(lease: Lease, reason: string, now: number, again: number): Promise<void>
   /** The removal goes on without key and KMS, with settings of its own. */
   detach(copyId: string, settingsBox: Buffer): Promise<void>
   /**
@@ -342,6 +388,8 @@ export interface CopyStore {
 
 export interface OperationStore {
   byId(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
+  /** Forgets at most `limit` of those that ended before a time, the oldest first. Gives how many. */
+  prune(endedBefore: number, limit: number): Promise<number>
 }
 
 export interface TokenStore {
@@ -378,6 +426,11 @@ export interface RoleStore {
   names(namespaceId: string, door: string): Awaitable<string[]>
   /** Makes or replaces the role of that name; `id` and `createdAt` of an existing one stay. Throws `conflict` for a taken role id. */
   put(role: RoleRow): Promise<void>
+  /**
+   * The same, where what it becomes depends on what it is: `decide` is called inside the change with the role as it is then, and may
+   * throw to refuse.
+   */
+  change(namespaceId: string, door: string, name: string, decide: (role: RoleRow | undefined) => RoleRow): Promise<void>
   /** With its secret ids. */
   remove(namespaceId: string, door: string, name: string): Promise<void>
 }
@@ -425,7 +478,58 @@ export interface RateLimitStore {
   remove(namespaceId: string, name: string): Promise<void>
 }
 
+export interface AuthMountStore {
+  /** In order of their paths. */
+  list(namespaceId: string): Awaitable<AuthMountRow[]>
+  byId(id: string): Awaitable<AuthMountRow | undefined>
+  /** Throws `already_exists` when the path is taken, or is in front of or below one that is. */
+  create(mount: AuthMountRow): Promise<void>
+  /** `decide` is called inside the change with the mount as it is then. Throws `not_found` when it is gone. */
+  change(
+    namespaceId: string,
+    id: string,
+    decide: (mount: AuthMountRow) => Partial<Pick<AuthMountRow, 'description' | 'tune' | 'config'>>,
+  ): Promise<void>
+  /** Removes the mount with its roles and secret ids, and revokes the tokens made through it (their `path`), with their children. */
+  remove(namespaceId: string, id: string, tokenPath: string): Promise<void>
+}
+
+export interface SecretIdStore {
+  find(role: string, digest: string): Awaitable<SecretIdRow | undefined>
+  byAccessor(role: string, accessor: string): Awaitable<SecretIdRow | undefined>
+  accessors(role: string): Awaitable<string[]>
+  /** Throws `not_found` when the role is gone, `already_exists` when the role has a secret id of this digest. */
+  create(secretId: SecretIdRow): Promise<void>
+  /**
+   * Takes one use of a secret id, and forgets it at the last one. `check` is called inside the change, and may refuse: then no use is
+   * taken. Gives the row as it was; undefined when there is none, it has run out, or was refused.
+   */
+  use(
+    role: string,
+    digest: string,
+    now: number,
+    check: (secretId: SecretIdRow) => boolean,
+  ): Promise<SecretIdRow | undefined>
+  /** False: it was gone. */
+  remove(role: string, accessor: string): Promise<boolean>
+  /** Forgets those that have run out, at most `limit`. Gives how many. */
+  expire(now: number, limit: number): Promise<number>
+}
+
+export interface AuditStore {
+  /** The instance's audit secret, sealed; at the first call what `make` gives is kept. */
+  secret(make: () => Buffer): Promise<Buffer>
+  /** Where the chains of a sink got to. */
+  heads(sink: string): Awaitable<Head[]>
+  keepHeads(heads: readonly Head[], now: number): Promise<void>
+}
+
 export interface Store {
+  audit: AuditStore
+  seal: SealStore
+  restore: RestoreStore
+  authMounts: AuthMountStore
+  secretIds: SecretIdStore
   wrapped: WrappedStore
   rateLimits: RateLimitStore
   policies: PolicyStore

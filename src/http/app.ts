@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Core } from '../core/core.ts'
 import { errorBody } from './errors.ts'
+import { oauthRoutes } from './oauth/index.ts'
 import { type AppOptions, defaultOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
 import { respondJson, toResponse } from './vault/envelope.ts'
@@ -12,12 +13,14 @@ export interface Connected {
 
 /**
  * The gateway as a function from request to response: nothing of Node or of a socket in it. Everything under `/v1/` is Vault's wire, and
- * goes through the pipeline, since what is mounted where is only known at the time of a request.
+ * goes through the pipeline, since what is mounted where is only known at the time of a request; `/oauth/` is OAuth's.
  */
 export function createApp(core: Core, options: Partial<AppOptions> = {}): Hono<{ Bindings: Connected }> {
-  const pipeline = new Pipeline(core, { ...defaultOptions, ...options })
+  const all = { ...defaultOptions, ...options }
+  const pipeline = new Pipeline(core, all)
   const app = new Hono<{ Bindings: Connected }>()
   app.all('/v1/*', async (context) => toResponse(await pipeline.answer(context.req.raw, context.env?.remoteAddress)))
+  app.route('/', oauthRoutes(core, all))
   app.notFound(() => toResponse(respondJson(404, errorBody(['unsupported path: the API is under /v1/']))))
   return app
 }

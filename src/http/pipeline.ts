@@ -1,13 +1,15 @@
 import type { Core } from '../core/core.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type Failed, respondError } from './errors.ts'
-import { authenticate } from './middleware/authenticate.ts'
+import { authenticate, tokenOf } from './middleware/authenticate.ts'
 import { authorize } from './middleware/authorize.ts'
 import { readBody } from './middleware/limits.ts'
+import { findLogin } from './middleware/login.ts'
 import { fullPathOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
+import { Trail } from './middleware/trail.ts'
 import { isWrappable, wrap, wrapTtlOf } from './middleware/wrap.ts'
 import type { AppOptions } from './options.ts'
-import { doorRoutes, refuseOtherDoors } from './vault/auth/doors.ts'
+import { doorRoutes } from './vault/auth/doors.ts'
 import { tokenRoutes } from './vault/auth/index.ts'
 import { parseBody } from './vault/body.ts'
 import { type Answer, type Respond, respondAnswer, respondJson, withRequestId } from './vault/envelope.ts'
@@ -18,6 +20,7 @@ import { flag, parseQuery } from './vault/query.ts'
 import type { PublicRoute, Route, SystemCall } from './vault/route.ts'
 import { RouteTable } from './vault/route-table.ts'
 import { publicRoutes, sysRoutes } from './vault/sys/index.ts'
+import { lookupWrapped, unwrap } from './vault/sys/wrapping.ts'
 import { parseTarget, type Target } from './vault/target.ts'
 
 const publicTable = new Map(publicRoutes.map((route) => [route.path, route]))
@@ -36,6 +39,8 @@ interface Incoming {
   query: URLSearchParams
   body: string
   remoteAddress: string | undefined
+  /** What the audit log will say of it. */
+  trail: Trail
   /** Fills up as the request gets along: what its answer needs, should it fail. */
   failed: Failed
 }
@@ -60,16 +65,28 @@ export class Pipeline {
     const { context } = this.#core
     const { method, url } = request
     const failed: Failed = { requestId: context.uuid(), method, path: '', operation: undefined }
+    let trail: Trail | undefined
+    let answer: Respond
     try {
       const target = parseTarget(url)
       failed.path = target.path
       const query = parseQuery(target.query)
       const body = writes.has(method) ? await readBody(request, this.#options) : ''
       this.#core.freshen()
-      const incoming = { request, target, query, body, remoteAddress, failed }
+      const about = { id: failed.requestId, path: target.path, remoteAddress, token: tokenOf(request.headers) }
+      trail = new Trail(this.#core.audit, about)
+      const incoming = { request, target, query, body, remoteAddress, failed, trail }
       const open = publicTable.get(target.path)
       if (open) return await this.#public(incoming, open)
-      return (await this.#login(incoming)) ?? (await this.#authenticated(incoming))
+      answer =
+        (await this.#login(incoming)) ?? (await this.#ownWrapping(incoming)) ?? (await this.#authenticated(incoming))
+    } catch (error) {
+      answer = respondError(error, failed, context.log)
+    }
+    try {
+      // Before it leaves: what cannot be recorded is not told either.
+      await trail?.end(answer)
+      return answer
     } catch (error) {
       return respondError(error, failed, context.log)
     }
@@ -87,19 +104,19 @@ export class Pipeline {
   }
 
   /** A login, where the path is one's; else nothing. It is not told whether there is a namespace or a mount where there is no login. */
-  async #login({ request, target, query, body, remoteAddress, failed }: Incoming): Promise<Respond | undefined> {
-    const { segments } = target
-    if (!writes.has(request.method) || !segments.includes('login')) return undefined
-    const resolved = await resolve(this.#core, request.headers.get('x-vault-namespace'), target)
-    if (!resolved) refuseOtherDoors(segments)
-    if (resolved?.kind !== 'door' || segments.slice(resolved.under).join('/') !== 'login') return undefined
-    const { door, namespace } = resolved
-    const { login } = doorRoutes[door.type] ?? {}
-    if (!login) return undefined
+  async #login({ request, target, query, body, remoteAddress, failed, trail }: Incoming): Promise<Respond | undefined> {
+    const found = writes.has(request.method) ? await findLogin(this.#core, request.headers, target) : undefined
+    if (!found) return undefined
+    const { login, door, namespace, path } = found
     failed.operation = operationOf(request.method, query)
     if (failed.operation !== 'write') throw unsupportedOperation()
-    await this.#core.quotas.take(() => this.#core.namespaces.lineage(namespace), resolved.path, remoteAddress ?? '')
+    await this.#core.quotas.take(() => this.#core.namespaces.lineage(namespace), path, remoteAddress ?? '')
     const wrapTtl = wrapTtlOf(request.headers)
+    const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
+    trail.operation('write')
+    trail.place(namespace, path, `auth/${door.path}`, door.type)
+    trail.sent(sent.body, wrapTtl)
+    await trail.begin()
     const call = {
       core: this.#core,
       options: this.#options,
@@ -108,17 +125,34 @@ export class Pipeline {
       door,
       remoteAddress,
     }
-    const answer = await login.run(call, { query, body: parseBody(body, request.headers.get('content-type')) })
+    const answer = await login.run(call, sent)
     const about = { requestId: failed.requestId, mountType: door.type, reading: false }
-    return await this.#finish(answer, about, { namespaceId: namespace.id, path: resolved.path, ttl: wrapTtl })
+    return await this.#finish(answer, about, { namespaceId: namespace.id, path: path, ttl: wrapTtl })
+  }
+
+  /** A wrapping token that is sent as the request's own: all that it can do is to be looked up and unwrapped. */
+  async #ownWrapping({ request, target, query, body, failed, trail }: Incoming): Promise<Respond | undefined> {
+    const operation = /(?:^|\/)sys\/wrapping\/(lookup|unwrap)$/.exec(target.path)?.[1]
+    const presentedToken = tokenOf(request.headers)
+    if (operation === undefined || presentedToken === undefined || !writes.has(request.method)) return undefined
+    const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
+    if (sent.body.token || !(await this.#core.wrapping.isOne(presentedToken))) return undefined
+    failed.operation = 'write'
+    trail.operation('write')
+    trail.sent(sent.body, undefined)
+    await trail.begin()
+    const call = { core: this.#core, presentedToken }
+    const answer = operation === 'lookup' ? await lookupWrapped(call) : await unwrap(call)
+    return respondAnswer(answer, { requestId: failed.requestId, mountType: 'system', reading: false })
   }
 
   async #authenticated(incoming: Incoming): Promise<Respond> {
     const core = this.#core
     const options = this.#options
-    const { request, target, query, failed, remoteAddress } = incoming
+    const { request, target, query, failed, remoteAddress, trail } = incoming
     const namespaceHeader = request.headers.get('x-vault-namespace')
     const { caller, presentedToken } = await authenticate(core, request.headers, remoteAddress)
+    trail.caller(caller)
     const resolved = await resolve(core, namespaceHeader, target)
     if (!resolved) {
       const operation = request.method === 'HEAD' ? 'read' : operationOf(request.method, query)
@@ -144,7 +178,7 @@ export class Pipeline {
   }
 
   async #operate<C extends SystemCall>(
-    { request, target, query, body, failed }: Incoming,
+    { request, target, query, body, failed, trail }: Incoming,
     resolved: Resolved,
     table: RouteTable<Route<C>>,
     call: C,
@@ -153,6 +187,7 @@ export class Pipeline {
   ): Promise<Respond> {
     const name = request.method === 'HEAD' ? 'read' : operationOf(request.method, query)
     failed.operation = name
+    trail.operation(name)
     const match = table.match(target.segments, resolved.under)
     if (match && name === 'read' && query.has('help') && flag(query, 'help')) {
       return respondJson(200, JSON.stringify(helpOf(resolved.path, match.route)))
@@ -162,6 +197,8 @@ export class Pipeline {
     const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
     const wrapTtl = wrapTtlOf(request.headers)
     const { namespace } = resolved
+    trail.place(namespace, resolved.path, mountPointOf(resolved), mountType)
+    trail.sent(sent.body, wrapTtl)
     await authorize(this.#core, call.caller, {
       path: namespace.path === '' ? resolved.path : `${namespace.path}/${resolved.path}`,
       operation: name,
@@ -170,6 +207,7 @@ export class Pipeline {
       wrapTtl,
     })
     // Here it is known who wants what; nothing has had an effect yet.
+    await trail.begin()
     if (!match) throw unsupportedPath()
     if (!operation) throw unsupportedOperation()
 
@@ -198,4 +236,11 @@ export class Pipeline {
     if (ttl !== undefined && isWrappable(answer)) return await wrap(this.#core, answer, { ...wrapping, ...about, ttl })
     return respondAnswer(answer, about, keep)
   }
+}
+
+/** Where what serves the request is mounted, as the audit log names it. */
+function mountPointOf(resolved: Resolved): string {
+  if (resolved.kind === 'engine') return resolved.mount.path
+  if (resolved.kind === 'door') return `auth/${resolved.door.path}`
+  return resolved.kind === 'sys' ? 'sys/' : 'auth/token/'
 }

@@ -1,3 +1,4 @@
+import type { AuditOptions } from '../../src/core/audit/service.ts'
 import type { Context } from '../../src/core/context.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { AppOptions } from '../../src/http/options.ts'
@@ -23,7 +24,7 @@ export interface Gateway extends TestCore {
 
 export async function gateway(
   options: Partial<AppOptions> = {},
-  more: { context?: Partial<Context>; file?: string } = {},
+  more: { context?: Partial<Context>; file?: string; audit?: AuditOptions } = {},
 ): Promise<Gateway> {
   const logged: Gateway['logged'] = []
   const cloud = new MemoryCloud()
@@ -34,6 +35,7 @@ export async function gateway(
   const test = await testCore({
     providers: [memoryProvider(clouds)],
     ...(more.file === undefined ? {} : { file: more.file }),
+    ...(more.audit ? { audit: more.audit } : {}),
     context: { log: (level, message, details) => void logged.push({ level, message, details }), ...more.context },
   })
   const app = createApp(test.core, { version: '1.2.3', ...options })

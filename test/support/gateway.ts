@@ -1,4 +1,5 @@
 import type { FetchRules } from '../../src/core/access/doors/documents.ts'
+import type { AuditOptions } from '../../src/core/audit/service.ts'
 import { type Context, type Scope, systemContext, type Waiting } from '../../src/core/context.ts'
 import { type Core, createCore, initialise } from '../../src/core/core.ts'
 import { createKeyGenerator } from '../../src/core/keys/pool.ts'
@@ -28,6 +29,7 @@ export async function testCore(
     rootKey?: RootKey
     context?: Partial<Context>
     issuerDocuments?: FetchRules
+    audit?: AuditOptions
   } = {},
 ): Promise<TestCore> {
   const context = { ...systemContext, ...options.context }
@@ -44,6 +46,7 @@ export async function testCore(
     registry,
     generator,
     context,
+    ...(options.audit ? { audit: options.audit } : {}),
     ...(options.issuerDocuments ? { issuerDocuments: options.issuerDocuments } : {}),
     timing: { scanMs: 50, firstBackOffMs: 20, lastBackOffMs: 1_000 },
   })

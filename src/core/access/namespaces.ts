@@ -100,7 +100,7 @@ export class NamespaceService {
       deletedAt: null,
     }
     try {
-      await store.namespaces.create(row, keyring.newDataKey(row.id, now))
+      await store.namespaces.create(row, await keyring.newDataKey(row.id, now))
     } catch (error) {
       if (error instanceof KeyferryError && error.code === 'already_exists')
         return await this.create(parent, relative, metadata)

@@ -71,6 +71,12 @@ export class WrappingService {
     return row
   }
 
+  /** Whether a string was once given out as a wrapping token, used up or not. */
+  async isOne(token: string): Promise<boolean> {
+    const claims = await this.#parts.signer.verify(token, this.#parts.context.now())
+    return claims?.subject === 'response-wrapping' && claims.policies.includes('response-wrapping')
+  }
+
   /** The answer, once: whoever comes second gets `invalid`. */
   async unwrap(token: string): Promise<{ answer: string; row: WrappedRow }> {
     const { id } = await this.lookup(token)

@@ -1,12 +1,12 @@
-import { createPublicKey } from 'node:crypto'
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
-import { CloudError, type KeyMaterial, type ReadVersion } from '../kms/provider.ts'
+import { CloudError, type ReadVersion, type RemoteKey } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { CopyStore, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
+import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
+import type { Job, Outcome } from './job.ts'
+import { checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
 import { nextStep } from './plan.ts'
-import type { Job, Outcome } from './reconciler.ts'
 import { nextName } from './service.ts'
 
 export interface DeliverParts {
@@ -16,29 +16,31 @@ export interface DeliverParts {
   pace: Pace
 }
 
-/** What arrived is not what was sent: a key made by this very delivery must go, whoever still waits for it. */
-export class ForeignMaterial extends KeyferryError {}
-
 /** How many imports of one copy are out at a time, where they may go side by side. */
 const side = 12
 const mostRenames = 20
+/** How often versions are enabled or disabled before the KMS is given time to show it. */
+const mostSettings = 3
+/** An import that leaves later than this after it was recorded as sent is not sent: a lost answer is counted from that time. */
+const latestDepartureMs = 1_000
 
 /**
  * Drives a copy that should be present until a look at the cloud shows that it is as it should be, and settles it. Throws what the
  * cloud answered; what was reached until then is recorded.
  */
 export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
-  const { copy, connection } = job
+  const { copy, lease, connection } = job
   const { context, store } = parts
-  const lease = { copyId: copy.id, fence: copy.fence }
   const key = copy.keyId === null ? undefined : await store.keys.byId(copy.keyId)
-  if (!key) throw new KeyferryError('corrupt', 'a copy that should be present has no key')
+  if (key?.namespaceId !== copy.namespaceId)
+    throw new KeyferryError('corrupt', 'a copy that should be present has no key of its namespace')
   let remoteName = copy.remoteName
-  for (let renames = 0; ; ) {
+  for (let renames = 0, settings = 0; ; ) {
     await job.keepLease()
     const parallel = await connection.canListVersions()
     const remote = await connection.describe(remoteName)
     const versions = await store.copies.versions(copy.id)
+    await checkDouble(job, parts, key, remoteName, versions.at(-1), remote)
     const step = nextStep({
       versions,
       minEnabledVersion: key.minEnabledVersion,
@@ -52,7 +54,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
     })
     switch (step.do) {
       case 'settled':
-        await store.copies.settle(lease, copy.generation, context.now())
+        await store.copies.settle(lease, context.now())
         return { again: false }
       case 'wait':
         return { again: true, at: step.until, why: step.why }
@@ -70,6 +72,8 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         }
         break
       case 'set-enabled':
+        if (settings++ >= mostSettings)
+          throw new CloudError('unavailable', `"${remoteName}" does not show which versions were enabled or disabled`)
         for (const { version, remoteVersion, enabled } of step.changes) {
           await job.keepLease()
           await connection.setVersionEnabled(remoteName, remoteVersion, enabled)
@@ -80,7 +84,8 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         remoteName = await rename(job, parts, remoteName, ++renames)
         break
       case 'import': {
-        const nameTaken = await importAll(job, parts, key, remoteName, step.versions)
+        const rows = versions.filter((row) => step.versions.includes(row.version))
+        const nameTaken = await importAll(job, parts, key, remoteName, rows)
         if (nameTaken) remoteName = await rename(job, parts, remoteName, ++renames)
         break
       }
@@ -90,7 +95,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
 
 /** Takes the next free second as name: here, by the unique row, and there, by looking (which the next round does). */
 async function rename(job: Job, { store }: DeliverParts, taken: string, times: number): Promise<string> {
-  const { copy } = job
+  const { copy, lease } = job
   if (copy.options.nameChosen || times > mostRenames) {
     throw new CloudError(
       'refused',
@@ -99,7 +104,7 @@ async function rename(job: Job, { store }: DeliverParts, taken: string, times: n
   }
   for (let name = nextName(taken); ; name = nextName(name)) {
     try {
-      await store.copies.rename({ copyId: copy.id, fence: copy.fence }, name)
+      await store.copies.rename(lease, name)
       return name
     } catch (error) {
       if (!(error instanceof KeyferryError && error.code === 'already_exists')) throw error
@@ -113,22 +118,23 @@ async function importAll(
   parts: DeliverParts,
   key: KeyRow,
   remoteName: string,
-  versions: number[],
+  rows: readonly CopyVersionRow[],
 ): Promise<boolean> {
-  const left = [...versions]
+  const left = [...rows]
   const failures: unknown[] = []
   const worker = async () => {
-    for (let version = left.shift(); version !== undefined && failures.length === 0; version = left.shift()) {
-      await importOne(job, parts, key, remoteName, version).catch((error) => failures.push(error))
+    for (let row = left.shift(); row !== undefined && failures.length === 0; row = left.shift()) {
+      await importOne(job, parts, key, remoteName, row).catch((error) => failures.push(error))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(side, versions.length) }, worker))
+  await Promise.all(Array.from({ length: Math.min(side, rows.length) }, worker))
   if (failures.length === 0) return false
   const none = (await parts.store.copies.versions(job.copy.id)).every(
     (row) => row.remoteVersion === null && row.sentAt === null,
   )
   if (none && failures.every((error) => error instanceof CloudError && error.kind === 'name_taken')) return true
-  throw failures.find((error) => error instanceof CloudError && error.kind === 'refused') ?? failures[0]
+  const foreign = failures.find((error) => error instanceof ForeignMaterial)
+  throw foreign ?? failures.find((error) => error instanceof CloudError && error.kind === 'refused') ?? failures[0]
 }
 
 async function importOne(
@@ -136,23 +142,24 @@ async function importOne(
   parts: DeliverParts,
   key: KeyRow,
   remoteName: string,
-  version: number,
+  { version, importId }: CopyVersionRow,
 ): Promise<void> {
-  const { copy, connection } = job
+  const { copy, lease, connection } = job
   const { context, store, pace } = parts
-  const lease = { copyId: copy.id, fence: copy.fence }
   const stored = await store.keys.version(key.id, version)
-  const row = (await store.copies.versions(copy.id)).find((one) => one.version === version)
-  if (!stored || !row) throw new KeyferryError('corrupt', `version ${version} of a key is not in the database`)
+  if (!stored) throw new KeyferryError('corrupt', `version ${version} of a key is not in the database`)
   await pace.take(copy.collection, copy.kmsId ?? copy.id)
   await job.keepLease()
-  await store.copies.sent(lease, version, context.now())
+  const sentAt = context.now()
+  await store.copies.sent(lease, version, sentAt)
   let answer: ReadVersion
   try {
+    if (context.now() - sentAt > latestDepartureMs)
+      throw new CloudError('unavailable', 'the database took too long to record an import: it was not sent')
     const { tags, notBefore, expires } = copy.options
     answer = await connection.importVersion({
       remoteName,
-      importId: row.importId,
+      importId,
       material: await materialOf(parts.keyring, key, stored),
       protection: copy.protection,
       purposes: copy.purposes,
@@ -162,13 +169,15 @@ async function importOne(
       ...(expires === undefined ? {} : { expires: new Date(expires * 1000) }),
     })
   } catch (error) {
-    if (!(error instanceof CloudError) || error.effect === 'none') await store.copies.notSent(lease, version)
+    // What is neither the cloud's own word nor said before sending may be anything: then the version is looked for.
+    const certain = error instanceof CloudError ? error.effect === 'none' : error instanceof KeyferryError
+    if (certain) await store.copies.notSent(lease, version)
     throw error
   }
-  await accept(job, parts, key, remoteName, version, answer)
+  await accept(job, parts, key, remoteName, version, answer, stored)
 }
 
-/** Records a version that is there, after its public key was found to be ours. */
+/** Records a version that is there, once its public key was found to be ours: one that is not stays unrecorded and is never trusted. */
 async function accept(
   job: Job,
   parts: DeliverParts,
@@ -176,35 +185,27 @@ async function accept(
   remoteName: string,
   version: number,
   seen: ReadVersion,
+  known?: KeyVersionRow,
 ): Promise<void> {
   const { store, context } = parts
-  const lease = { copyId: job.copy.id, fence: job.copy.fence }
-  const stored = (await store.keys.versions(key.id, version)).find((row) => row.version === version)
+  const stored = known ?? (await store.keys.version(key.id, version))
+  if (!stored) throw new KeyferryError('corrupt', `version ${version} of a key is not in the database`)
+  await checkMaterial(job, remoteName, stored, seen)
   const { remoteVersion, enabled } = seen
-  await store.copies.seen(lease, version, { remoteVersion, at: context.now(), enabled })
-  const ours = stored?.publicKey ? createPublicKey(stored.publicKey).export({ type: 'spki', format: 'der' }) : null
-  const same = ours === null ? !seen.publicKey : seen.publicKey?.equals(ours) === true
-  if (same) return
-  // In a key that was in use before, the version is disabled and nothing is ever deleted; a fresh one is withdrawn by the caller.
-  if (job.copy.seenGeneration > 0) await job.connection.setVersionEnabled(remoteName, remoteVersion, false)
-  throw new ForeignMaterial(
-    'refused',
-    `the KMS answered with another public key than the one that was sent for version ${version} of "${remoteName}": it is not trusted`,
-  )
+  await store.copies.seen(job.lease, version, { remoteVersion, at: context.now(), enabled })
 }
 
-async function materialOf(keyring: Keyring, key: KeyRow, stored: KeyVersionRow): Promise<KeyMaterial> {
-  const sealer = await keyring.forNamespace(key.namespaceId)
-  return {
-    type: key.type,
-    publicKey: stored.publicKey,
-    use: async (work) => {
-      const plaintext = sealer.open({ objectId: key.id, version: stored.version, kind: 'key-material' }, stored.box)
-      try {
-        return await work(plaintext)
-      } finally {
-        plaintext.fill(0)
-      }
-    },
-  }
+/** An import that took effect twice makes two versions of one import id: where the other one is current, it must be our key as well. */
+async function checkDouble(
+  job: Job,
+  parts: DeliverParts,
+  key: KeyRow,
+  remoteName: string,
+  newest: CopyVersionRow | undefined,
+  remote: RemoteKey,
+): Promise<void> {
+  if (remote.state !== 'present' || !newest || newest.remoteVersion === null) return
+  if (remote.latest.importId !== newest.importId || remote.latest.remoteVersion === newest.remoteVersion) return
+  const stored = await parts.store.keys.version(key.id, newest.version)
+  if (stored) await checkMaterial(job, remoteName, stored, remote.latest)
 }

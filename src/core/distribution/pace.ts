@@ -1,3 +1,5 @@
+import type { Context } from '../context.ts'
+
 /** What a vault takes: Azure's 300 imports in 10 s, less a margin for others. */
 const burst = 250
 const refillPerMs = 250 / 10_000
@@ -7,7 +9,7 @@ interface Bucket {
   filledAt: number
   /** Those that wait, by who they are: each gets its turn. */
   queues: Map<string, (() => void)[]>
-  timer: NodeJS.Timeout | undefined
+  stopTimer: (() => void) | undefined
 }
 
 /**
@@ -15,17 +17,17 @@ interface Bucket {
  * thousand imports does not starve one with a single import.
  */
 export class Pace {
-  readonly #now: () => number
+  readonly #time: Pick<Context, 'now' | 'after'>
   readonly #buckets = new Map<string, Bucket>()
 
-  constructor(now: () => number) {
-    this.#now = now
+  constructor(time: Pick<Context, 'now' | 'after'>) {
+    this.#time = time
   }
 
   /** Resolves when `user` may send one import to `collection`. */
   async take(collection: string, user: string): Promise<void> {
     const bucket = this.#bucket(collection)
-    refill(bucket, this.#now())
+    refill(bucket, this.#time.now())
     if (bucket.queues.size === 0 && bucket.tokens >= 1) {
       bucket.tokens -= 1
       return
@@ -38,8 +40,12 @@ export class Pace {
     })
   }
 
+  /** Lets everybody go who waits: there is nobody left to make them. What they would send is for them to leave undone. */
   close(): void {
-    for (const bucket of this.#buckets.values()) clearTimeout(bucket.timer)
+    for (const bucket of this.#buckets.values()) {
+      bucket.stopTimer?.()
+      for (const queue of bucket.queues.values()) for (const go of queue) go()
+    }
     this.#buckets.clear()
   }
 
@@ -49,22 +55,22 @@ export class Pace {
     // A full bucket that nobody waits for says nothing: forget those before the map grows.
     if (this.#buckets.size >= 1000) {
       for (const [name, bucket] of this.#buckets) {
-        refill(bucket, this.#now())
+        refill(bucket, this.#time.now())
         if (bucket.tokens >= burst && bucket.queues.size === 0) this.#buckets.delete(name)
       }
     }
-    const fresh: Bucket = { tokens: burst, filledAt: this.#now(), queues: new Map(), timer: undefined }
+    const fresh: Bucket = { tokens: burst, filledAt: this.#time.now(), queues: new Map(), stopTimer: undefined }
     this.#buckets.set(collection, fresh)
     return fresh
   }
 
   #schedule(bucket: Bucket): void {
-    bucket.timer ??= setTimeout(() => {
-      bucket.timer = undefined
-      refill(bucket, this.#now())
+    bucket.stopTimer ??= this.#time.after(1 / refillPerMs, () => {
+      bucket.stopTimer = undefined
+      refill(bucket, this.#time.now())
       while (bucket.tokens >= 1 && bucket.queues.size > 0) serveNext(bucket)
       if (bucket.queues.size > 0) this.#schedule(bucket)
-    }, 1 / refillPerMs)
+    })
   }
 }
 

@@ -79,8 +79,7 @@ function lostAndFound({ versions, remote }: Situation): { version: number; remot
 /** A version that stands in the way: the latest one, or any one before the first delivery is done. */
 function strangerIn({ versions, remote, delivered }: Situation): RemoteVersion | undefined {
   if (remote.state !== 'present') return undefined
-  const ours = (seen: RemoteVersion) =>
-    versions.some((row) => row.remoteVersion === seen.remoteVersion || row.importId === seen.importId)
+  const ours = (seen: RemoteVersion) => versions.some((row) => isOf(row, seen))
   if (!ours(remote.latest)) return remote.latest
   return delivered ? undefined : remote.versions?.find((seen) => !ours(seen))
 }
@@ -105,22 +104,32 @@ function importStep({ versions, parallel, now, newestAfterMs }: Situation): Step
 
 function currencyStep({ versions, remote, remoteName }: Situation): Step | undefined {
   const newest = versions.at(-1)
-  if (remote.state !== 'present' || !newest || remote.latest.remoteVersion === newest.remoteVersion) return undefined
+  if (remote.state !== 'present' || !newest || isOf(newest, remote.latest)) return undefined
   return {
     do: 'stop',
     why: `version ${newest.version} (${newest.remoteVersion}) of "${remoteName}" is not the current one in the KMS: ${remote.latest.remoteVersion} is`,
   }
 }
 
+/** A version has one place, but an import that took effect twice gave it two: both are kept in step. */
 function enabledStep({ versions, minEnabledVersion, remote }: Situation): Step | undefined {
   const listed = remote.state === 'present' ? (remote.versions ?? [remote.latest]) : []
-  const changes = versions.flatMap(({ version, remoteVersion, enabled }) => {
+  const changes = versions.flatMap((row) => {
+    const { version, remoteVersion, enabled } = row
     if (remoteVersion === null) return []
     const should = version >= minEnabledVersion
-    const is = listed.find((seen) => seen.remoteVersion === remoteVersion)?.enabled ?? enabled
-    return is === should ? [] : [{ version, remoteVersion, enabled: should }]
+    const places = listed.filter((seen) => isOf(row, seen))
+    const known = places.some((seen) => seen.remoteVersion === remoteVersion)
+    const all = known ? places : [...places, { remoteVersion, enabled }]
+    return all
+      .filter((place) => place.enabled !== should)
+      .map((place) => ({ version, remoteVersion: place.remoteVersion, enabled: should }))
   })
   return changes.length > 0 ? { do: 'set-enabled', changes } : undefined
+}
+
+function isOf(row: CopyVersionRow, seen: RemoteVersion): boolean {
+  return row.remoteVersion === seen.remoteVersion || row.importId === seen.importId
 }
 
 function missing({ remote, remoteName }: Situation): string {

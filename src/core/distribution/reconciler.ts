@@ -1,18 +1,22 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import type { Connections } from '../kms/connections.ts'
-import { CloudError, type Connection } from '../kms/provider.ts'
+import { CloudError } from '../kms/provider.ts'
 import type { ProviderRegistry } from '../kms/registry.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { CopyRow, CopyStore, KeyStore, KmsStore } from '../store.ts'
-import { deliver, ForeignMaterial } from './deliver.ts'
+import type { CopyRow, CopyStore, KeyStore, KmsStore, Lease, OperationStore } from '../store.ts'
+import { deliver } from './deliver.ts'
+import { backOff, Interrupted, isFinal, type Job, type Outcome, reasonOf, type Timing } from './job.ts'
+import { ForeignMaterial } from './material.ts'
 import type { OperationWaiter } from './operations.ts'
 import { Pace } from './pace.ts'
 import { withdraw } from './withdraw.ts'
 
+export type { Timing } from './job.ts'
+
 export interface ReconcilerParts {
   context: Context
-  store: { keys: KeyStore; kms: KmsStore; copies: CopyStore }
+  store: { keys: KeyStore; kms: KmsStore; copies: CopyStore; operations: OperationStore }
   registry: ProviderRegistry
   connections: Connections
   keyring: Keyring
@@ -20,30 +24,13 @@ export interface ReconcilerParts {
   timing: Timing
 }
 
-/** One piece of work on a leased copy, as deliver.ts and withdraw.ts see it. */
-export interface Job {
-  copy: CopyRow
-  connection: Connection
-  /** The lease's fence, and the call's time-out plus settle time of the provider. */
-  lostAfterMs: number
-  newestAfterMs: number
-  /** Extends the lease when less than a call's time-out of it is left. To be called before every call to the cloud. */
-  keepLease(): Promise<void>
-}
-
-/** What a job comes to, beside being done or dropped in the store. */
-export type Outcome = { again: false } | { again: true; at: number; why: string }
-
 const leaseMs = 180_000
 const scanLimit = 100
 const side = 16
-
-/** How often due copies are looked for, and the bounds of the back-off, in ms. */
-export interface Timing {
-  scanMs: number
-  firstBackOffMs: number
-  lastBackOffMs: number
-}
+/** How long operations that have ended are kept to be read, and how often and how many at a time older ones are forgotten. */
+const keepEndedMs = 7 * 24 * 3_600_000
+const pruneEveryMs = 3_600_000
+const pruneLimit = 1_000
 
 export const defaultTiming: Timing = { scanMs: 1_000, firstBackOffMs: 1_000, lastBackOffMs: 300_000 }
 
@@ -58,21 +45,21 @@ export class Reconciler {
   /** Copies under way here; true: something changed meanwhile, look again. */
   readonly #running = new Map<string, boolean>()
   readonly #queue = new Set<string>()
-  #timer: NodeJS.Timeout | undefined
+  #stopTimer = () => {}
+  #prunedAt = Number.NEGATIVE_INFINITY
   #closing = false
-  #idle: (() => void) | undefined
+  #idle = Promise.withResolvers<void>()
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
     this.#owner = parts.context.uuid()
-    this.#pace = new Pace(parts.context.now)
+    this.#pace = new Pace(parts.context)
     parts.operations.kick = (copyId) => this.kick(copyId)
   }
 
   /** Takes up what an earlier process left, and looks for due copies from then on. */
   start(): void {
-    this.#timer = setInterval(() => void this.#scan(), this.#parts.timing.scanMs)
-    this.#timer.unref()
+    this.#stopTimer = this.#parts.context.after(this.#parts.timing.scanMs, () => this.start())
     void this.#scan()
   }
 
@@ -84,22 +71,28 @@ export class Reconciler {
     this.#next()
   }
 
-  /** Takes no new work and resolves when the jobs under way have ended. */
+  /** Takes no new work, and resolves when the calls under way have ended and whoever waits for operations was answered. */
   async close(): Promise<void> {
     this.#closing = true
-    clearInterval(this.#timer)
+    this.#stopTimer()
     this.#queue.clear()
-    if (this.#running.size > 0) await new Promise<void>((idle) => (this.#idle = idle))
     this.#pace.close()
+    if (this.#running.size > 0) await this.#idle.promise
+    this.#parts.operations.close()
   }
 
   async #scan(): Promise<void> {
+    const { context, store } = this.#parts
+    const now = context.now()
     try {
-      for (const copyId of await this.#parts.store.copies.due(this.#parts.context.now(), scanLimit)) {
+      for (const copyId of await store.copies.due(now, scanLimit)) {
         if (!this.#running.has(copyId)) this.kick(copyId)
       }
+      if (now - this.#prunedAt < pruneEveryMs) return
+      this.#prunedAt = now
+      while ((await store.operations.prune(now - keepEndedMs, pruneLimit)) === pruneLimit && !this.#closing);
     } catch (error) {
-      this.#parts.context.log('error', 'looking for due copies failed', { error: String(error) })
+      if (!this.#closing) context.log('error', 'looking for due copies failed', { error: String(error) })
     }
   }
 
@@ -113,18 +106,23 @@ export class Reconciler {
   }
 
   async #work(copyId: string): Promise<void> {
+    const { context, operations, timing } = this.#parts
     let again = false
     try {
       again = await this.#once(copyId)
     } catch (error) {
-      this.#parts.context.log('error', 'work on a copy failed', { copyId, error: String(error) })
+      // Without the lease, somebody else is at it; what else fails here is the database, and then what was reached is looked up later.
+      if (!(error instanceof KeyferryError && error.code === 'conflict')) {
+        context.log('error', 'work on a copy failed', { copyId, error: String(error) })
+        this.#wake(copyId, context.now() + 10 * timing.scanMs)
+      }
     }
     const changed = this.#running.get(copyId) === true
     this.#running.delete(copyId)
-    this.#parts.operations.progressed(copyId)
+    operations.progressed(copyId)
     if (again || changed) this.kick(copyId)
     this.#next()
-    if (this.#running.size === 0) this.#idle?.()
+    if (this.#running.size === 0 && this.#closing) this.#idle.resolve()
   }
 
   /** One lease's worth of work. True: there is more to do now. */
@@ -133,101 +131,92 @@ export class Reconciler {
     const now = context.now()
     const copy = await store.copies.lease(copyId, this.#owner, now, now + leaseMs)
     if (!copy) return false
-    const lease = { copyId, fence: copy.fence }
+    const lease = { copyId, fence: copy.fence, generation: copy.generation }
     try {
-      const outcome = await this.#drive(copy)
+      const outcome = await this.#drive(copy, lease)
       if (outcome.again) {
         await store.copies.postpone(lease, outcome.why, outcome.at, false)
         this.#wake(copyId, outcome.at)
       }
       return false
     } catch (error) {
-      return await this.#failed(copy, error)
+      return await this.#failed(copy, lease, error)
     }
   }
 
-  async #drive(copy: CopyRow): Promise<Outcome> {
-    const { context, registry, store, keyring } = this.#parts
+  async #drive(copy: CopyRow, lease: Lease): Promise<Outcome> {
+    const { context, registry, store, keyring, connections } = this.#parts
     const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
+    if (kms && kms.namespaceId !== copy.namespaceId)
+      throw new KeyferryError('corrupt', 'a copy points to the KMS of another namespace')
     const connection =
       copy.settingsBox !== null
-        ? await this.#parts.connections.ofSettings(copy.id, copy.namespaceId, copy.settingsBox)
+        ? await connections.ofSettings(copy.id, copy.namespaceId, copy.settingsBox)
         : kms
-          ? await this.#parts.connections.ofKms(kms)
+          ? await connections.ofKms(kms)
           : undefined
     if (!connection) throw new KeyferryError('corrupt', 'a copy has neither a KMS nor settings of its own')
     const { callTimeoutMs, settleMs, newestAfterMs } = timeouts(registry, kms?.provider)
     let until = copy.leaseUntil
     const job: Job = {
       copy,
+      lease,
       connection,
       lostAfterMs: callTimeoutMs + settleMs,
       newestAfterMs,
       keepLease: async () => {
         const now = context.now()
+        if (this.#closing || (await store.copies.byId(copy.id))?.desired !== copy.desired) throw new Interrupted()
         if (until - now > 2 * callTimeoutMs) return
+        await store.copies.extend(lease, now + leaseMs)
         until = now + leaseMs
-        await store.copies.extend({ copyId: copy.id, fence: copy.fence }, until)
       },
     }
-    if (copy.desired === 'absent') return await withdraw(job, { context, store })
-    return await deliver(job, { context, store, keyring, pace: this.#pace })
+    if (copy.desired === 'present') return await deliver(job, { context, store, keyring, pace: this.#pace })
+    const outcome = await withdraw(job, { context, store })
+    if (!outcome.again) connections.forget(copy.id)
+    return outcome
   }
 
   /** Decides what a failure means for the copy. True: there is more to do now. */
-  async #failed(copy: CopyRow, error: unknown): Promise<boolean> {
-    const { context, store, operations, connections } = this.#parts
-    const lease = { copyId: copy.id, fence: copy.fence }
-    const message = error instanceof Error ? error.message : String(error)
-    if (error instanceof KeyferryError && error.code === 'conflict') return false // somebody else has the lease now
-    const final =
-      error instanceof CloudError
-        ? error.kind === 'refused' || error.kind === 'name_taken'
-        : error instanceof KeyferryError
-    if (!final) {
-      if (!(error instanceof CloudError))
+  async #failed(copy: CopyRow, lease: Lease, error: unknown): Promise<boolean> {
+    const { context, store, operations, connections, timing } = this.#parts
+    if (error instanceof Interrupted) {
+      await store.copies.release(lease)
+      return true
+    }
+    const reason = reasonOf(error)
+    const now = context.now()
+    const at = now + backOff(timing, copy.attempts, error, Number.parseInt(context.randomHex(4), 16) / 0xffffffff)
+    if (!isFinal(error)) {
+      if (!(error instanceof CloudError || error instanceof KeyferryError))
         context.log('error', 'work on a copy failed', { copyId: copy.id, error: String(error) })
-      const at =
-        context.now() +
-        backOff(this.#parts.timing, copy.attempts, error, Number.parseInt(context.randomHex(4), 16) / 0xffffffff)
-      await store.copies.postpone(lease, message, at, true)
+      await store.copies.postpone(lease, reason, at, true)
       this.#wake(copy.id, at)
       return false
     }
     if (copy.desired === 'absent') {
-      if (copy.kmsId === null) await store.copies.stop(lease, message, context.now())
-      else await store.copies.undoRemoval(lease, message, context.now())
+      await store.copies.refuseRemoval(lease, reason, now, at)
+      this.#wake(copy.id, at)
       return false
     }
-    const withdrawn = error instanceof ForeignMaterial || operations.isWaitedFor(copy.id)
-    if (copy.seenGeneration > 0 || !withdrawn) {
-      await store.copies.stop(lease, message, context.now())
+    const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
+    const withdrawn = error instanceof ForeignMaterial || operations.isDeliveryAwaited(copy.id)
+    if (copy.seenGeneration > 0 || !withdrawn || !kms) {
+      await store.copies.stop(lease, reason, now)
       return false
     }
     // A first delivery, refused while its caller waits: nothing may be left behind, here or there.
-    const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
-    if (!kms) return false
-    await store.copies.giveUp(lease, message, await connections.resealSettings(kms, copy.id), context.now())
+    await store.copies.giveUp(lease, reason, await connections.resealSettings(kms, copy.id), now)
     return true
   }
 
   /** Wakes up for a copy that is due before the next scan. */
   #wake(copyId: string, at: number): void {
-    const delay = Math.max(0, at - this.#parts.context.now())
-    if (delay <= 10 * this.#parts.timing.scanMs) setTimeout(() => this.kick(copyId), delay).unref()
+    const { context, timing } = this.#parts
+    const delay = Math.max(0, at - context.now())
+    if (delay <= 10 * timing.scanMs) context.after(delay, () => this.kick(copyId))
   }
-}
-
-/** Doubles from the first to the last, jittered by half; not before the cloud's own Retry-After. `random` is in 0 to 1. */
-export function backOff(
-  { firstBackOffMs, lastBackOffMs }: Timing,
-  attempts: number,
-  error: unknown,
-  random: number,
-): number {
-  const most = Math.min(lastBackOffMs, firstBackOffMs * 2 ** Math.min(attempts, 20))
-  const asked = error instanceof CloudError ? (error.retryAfterMs ?? 0) : 0
-  return Math.max(asked, most / 2 + (most / 2) * random)
 }
 
 /** The provider's times; a removal that no longer knows its provider takes the longest of all. */

@@ -54,7 +54,7 @@ export class DistributionService {
     input: DistributeInput,
     waiting: Waiting,
   ): Promise<string[]> {
-    const { context, registry, connections, operations } = this.#parts
+    const { context, store, registry, connections, operations } = this.#parts
     const kms = await this.#kms(scope, kmsName)
     const key = await this.#key(scope, keyName)
     const provider = registry.get(kms.provider)
@@ -88,16 +88,21 @@ export class DistributionService {
       leaseUntil: 0,
       fence: 0,
     }
+    const known = await store.copies.find(key.id, kms.id)
+    if (known) checkSame(known, wanted, input)
     const { copy, touched } = await this.#create(wanted)
     if (copy.id !== wanted.id) checkSame(copy, wanted, input)
     if (!touched) return []
-    const operation = await operations.wait(scope.namespaceId, touched, waiting)
-    const takenBack =
-      operation?.state === 'pending' && (await this.#parts.store.copies.byId(copy.id))?.desired === 'absent'
+    const operation = await operations.wait(scope.namespaceId, touched, waiting, true)
+    const left = await store.copies.byId(copy.id)
+    const takenBack = operation?.state === 'pending' && left?.desired === 'absent'
     if (operation?.state === 'failed' || takenBack) {
+      // Another process was at work, and does not know that somebody waits here.
+      if (left?.state === 'stopped' && left.desired === 'present' && left.seenGeneration === 0)
+        await this.#remove(scope, left, kms, waiting)
       throw new KeyferryError('refused', operation?.reason ?? 'the KMS refused the key')
     }
-    return operation ? warningOf(operation) : []
+    return warningOf(touched.operationId, operation)
   }
 
   /** Throws `not_found` when the key is not (or no longer) in the KMS. */
@@ -131,17 +136,23 @@ export class DistributionService {
    * `refused`, and the copy stays. Still going: a warning, and the removal goes on without key and KMS, whose names are free again.
    */
   async remove(scope: Scope, kmsName: string, keyName: string, waiting: Waiting): Promise<string[]> {
-    const { context, store, connections, operations } = this.#parts
-    const copy = await this.#copy(scope, kmsName, keyName)
-    if (!copy) return []
-    const touched = await store.copies.requestRemoval(copy.id, context.uuid(), context.now())
-    const operation = await operations.wait(scope.namespaceId, touched, waiting)
+    const kms = await this.#parts.store.kms.find(scope.mountId, kmsName)
+    const copy = kms && (await this.#copy(scope, kmsName, keyName))
+    if (!kms || !copy) return []
+    const { id, operation } = await this.#remove(scope, copy, kms, waiting)
     if (operation?.state === 'failed')
       throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
-    if (operation?.state !== 'pending') return []
-    const kms = await store.kms.find(scope.mountId, kmsName)
-    if (kms) await store.copies.detach(copy.id, await connections.resealSettings(kms, copy.id))
-    return warningOf(operation)
+    return warningOf(id, operation)
+  }
+
+  /** Asks for the removal and waits. One that is still going then goes on without key and KMS. */
+  async #remove(scope: Scope, copy: CopyRow, kms: KmsRow, waiting: Waiting) {
+    const { context, store, connections, operations } = this.#parts
+    const touched = await store.copies.requestRemoval(copy.id, context.uuid(), context.now())
+    const operation = await operations.wait(scope.namespaceId, touched, waiting)
+    const present = operation?.state === 'pending' ? await store.kms.byId(kms.id) : undefined
+    if (present) await store.copies.detach(copy.id, await connections.resealSettings(present, copy.id))
+    return { id: touched.operationId, operation }
   }
 
   /** Creates the copy; a generated name that is taken here moves on to the next second. */

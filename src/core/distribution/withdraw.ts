@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import type { CopyStore } from '../store.ts'
+import type { Job, Outcome } from './job.ts'
 import { nextRemovalStep } from './plan.ts'
-import type { Job, Outcome } from './reconciler.ts'
 
 const settlePollMs = 1_000
 const mostDeletes = 3
@@ -15,9 +15,13 @@ export async function withdraw(
   job: Job,
   { context, store }: { context: Context; store: { copies: CopyStore } },
 ): Promise<Outcome> {
-  const { copy, connection } = job
-  const lease = { copyId: copy.id, fence: copy.fence }
+  const { copy, lease, connection } = job
   const versions = await store.copies.versions(copy.id)
+  if (versions.every((row) => row.sentAt === null && row.remoteVersion === null)) {
+    // Nothing of it was ever sent: no cloud needs to be asked.
+    await store.copies.drop(lease, context.now())
+    return { again: false }
+  }
   for (let deletes = 0; ; ) {
     await job.keepLease()
     await connection.canListVersions()
@@ -42,6 +46,7 @@ export async function withdraw(
         why: `"${copy.remoteName}" was deleted but is still seen in the KMS`,
       }
     }
+    await job.keepLease()
     await connection.remove(copy.remoteName)
   }
 }

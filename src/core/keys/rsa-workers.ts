@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import type { RsaType } from './generate.ts'
 import { keyTypes } from './types.ts'
+import { workerSource } from './worker-source.ts'
 
 /** A key as a worker posts it: `box` is nonce (12 bytes), ciphertext and tag (16); `publicKey` SPKI PEM, which the box is bound to. */
 export interface SealedKey {
@@ -14,13 +14,9 @@ export type CreateWorker = (options: WorkerOptions) => Worker
 
 /**
  * Starts worker.ts from its text rather than its URL, so that the thread needs no TypeScript loader (worker.ts says what that saves).
- * Where a program is bundled into one file, its own `CreateWorker` takes this one's place.
  */
-export const createWorkerFromText: CreateWorker = (options) => {
-  source ??= readFileSync(new URL('./worker.ts', import.meta.url), 'utf8')
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), options)
-}
-let source: string | undefined
+export const createWorkerFromText: CreateWorker = (options) =>
+  new Worker(new URL(`data:text/javascript,${encodeURIComponent(workerSource())}`), options)
 
 /** A group of worker threads of one priority, started one by one as work comes and stopped when idle. */
 export interface RsaWorkers {

@@ -54,17 +54,17 @@ export class KeyService {
   async write(scope: Scope, name: string, input: KeyInput, waiting: Waiting): Promise<Written> {
     checkName('key', name)
     const type = input.type === undefined ? undefined : parseKeyType(input.type)
-    const existing = await this.#parts.store.keys.find(scope.mountId, name)
-    if (!existing) {
+    for (;;) {
+      const key = await this.#parts.store.keys.find(scope.mountId, name)
       try {
-        return await this.#create(scope, name, type ?? 'rsa-2048', input)
+        if (!key) return await this.#create(scope, name, type ?? 'rsa-2048', input)
+        return { created: false, warnings: await this.#update(key, type, input, waiting) }
       } catch (error) {
-        // Somebody made it meanwhile: then this write is an update like any other.
-        if (!(error instanceof KeyferryError && error.code === 'already_exists')) throw error
+        // Somebody made or deleted it meanwhile: then this write comes after that.
+        const code = error instanceof KeyferryError ? error.code : undefined
+        if (code !== (key ? 'not_found' : 'already_exists')) throw error
       }
     }
-    const key = existing ?? (await this.#find(scope, name))
-    return { created: false, warnings: await this.#update(key, type, input, waiting) }
   }
 
   async read(scope: Scope, name: string): Promise<KeyView> {

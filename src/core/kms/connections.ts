@@ -2,7 +2,15 @@ import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyStore, KmsRow, NamespaceStore, WrappingKeyStore } from '../store.ts'
-import type { Connection, KmsOwner, KmsSettings, ParsedSettings, Shown, WrappingKeyRegister } from './provider.ts'
+import type {
+  Connection,
+  KmsHistory,
+  KmsOwner,
+  KmsSettings,
+  ParsedSettings,
+  Shown,
+  WrappingKeyRegister,
+} from './provider.ts'
 import type { ProviderRegistry } from './registry.ts'
 
 /** How many connections are kept open: one a KMS and credential generation. */
@@ -20,6 +28,8 @@ interface Sealed {
   holderId: string
   namespaceId: string
   box: Buffer
+  /** What the row of a KMS says in the clear: the box says the same, or somebody changed the row. */
+  row?: KmsRow
 }
 
 /** Opens settings that are sealed in the database, and keeps the connections made with them: per KMS, never per vault. */
@@ -44,18 +54,13 @@ export class Connections {
 
   /** Seals the settings of a KMS once more, for a copy that goes on without it. */
   async resealSettings(kms: KmsRow, holderId: string): Promise<Buffer> {
-    const { provider, settings } = await this.#openSettings({
-      holderId: kms.id,
-      namespaceId: kms.namespaceId,
-      box: kms.settingsBox,
-    })
+    const { provider, settings } = await this.#openSettings(sealedIn(kms))
     return await this.sealSettings(kms.namespaceId, holderId, provider, settings)
   }
 
   /** The connection of a KMS, with its present credentials. Throws `invalid` when the settings are no longer accepted. */
   async ofKms(kms: KmsRow): Promise<Connection> {
-    const sealed = { holderId: kms.id, namespaceId: kms.namespaceId, box: kms.settingsBox }
-    return await this.#cached(kms.id, kms.credentialsGeneration, sealed)
+    return await this.#cached(kms.id, kms.credentialsGeneration, sealedIn(kms))
   }
 
   /** The connection of a removal that has settings of its own. */
@@ -65,22 +70,26 @@ export class Connections {
 
   /** What `parse` says of a KMS's settings now. */
   async parsed(kms: KmsRow): Promise<ParsedSettings & { settings: KmsSettings }> {
-    const { provider, settings } = await this.#openSettings({
-      holderId: kms.id,
-      namespaceId: kms.namespaceId,
-      box: kms.settingsBox,
-    })
+    const { provider, settings } = await this.#openSettings(sealedIn(kms))
     const owner = await this.#owner(kms.namespaceId)
     return { ...this.#parts.registry.get(provider).parse(settings, owner), settings }
   }
 
+  /** Throws `corrupt` when the row of a KMS does not say what is sealed in it. */
+  async check(kms: KmsRow): Promise<void> {
+    await this.#openSettings(sealedIn(kms))
+  }
+
   /**
-   * What a KMS shows of its key encryption key, once it has delivered a key under it: before that, whoever writes a vault's name would
-   * learn whether someone else uses it.
+   * What a KMS shows of its key encryption key: the one that it names itself, or else the one that is recorded for the vault, once it
+   * has delivered a key. Before that, whoever writes a vault's name would learn whether someone else uses it.
    */
   async shown(kms: KmsRow): Promise<Shown> {
-    if (!(await this.#parts.store.copies.anyDelivered(kms.id))) return {}
-    const key = this.#parts.store.wrappingKeys.current((await this.parsed(kms)).collection)
+    const { registry, store } = this.#parts
+    const { collection, settings } = await this.parsed(kms)
+    const own = registry.get(kms.provider).shown?.(settings, await this.#owner(kms.namespaceId)) ?? {}
+    if (Object.keys(own).length > 0 || !(await store.copies.anyDelivered(kms.id))) return own
+    const key = store.wrappingKeys.current(collection)
     if (key?.keyId == null || key.fingerprint == null) return {}
     return { kek_id: key.keyId, kek_fingerprint: key.fingerprint }
   }
@@ -112,7 +121,12 @@ export class Connections {
     const { provider, settings } = await this.#openSettings(sealed)
     return await this.#parts.registry
       .get(provider)
-      .open(settings, await this.#owner(sealed.namespaceId), this.#register())
+      .open(settings, await this.#owner(sealed.namespaceId), this.#register(), this.#history(sealed))
+  }
+
+  /** A removal that has settings of its own is of a key that was once sent. */
+  #history({ row }: Sealed): KmsHistory {
+    return { everDelivered: async () => row === undefined || (await this.#parts.store.copies.anyDelivered(row.id)) }
   }
 
   async #openSettings(sealed: Sealed): Promise<{ provider: string; settings: KmsSettings }> {
@@ -120,6 +134,12 @@ export class Connections {
     const plaintext = sealer.open({ objectId: sealed.holderId, version: 0, kind: 'kms-settings' }, sealed.box)
     try {
       const { provider, ...settings } = JSON.parse(plaintext.toString()) as KmsSettings & { provider: string }
+      const { row } = sealed
+      if (row && (row.provider !== provider || row.keyCollection !== settings.keyCollection))
+        throw new KeyferryError(
+          'corrupt',
+          `the row of KMS "${row.name}" was changed: it does not say what is sealed in it`,
+        )
       return { provider, settings }
     } finally {
       plaintext.fill(0)
@@ -142,4 +162,8 @@ export class Connections {
       retire: (id, reason) => store.wrappingKeys.retire(id, reason),
     }
   }
+}
+
+function sealedIn(kms: KmsRow): Sealed {
+  return { holderId: kms.id, namespaceId: kms.namespaceId, box: kms.settingsBox, row: kms }
 }

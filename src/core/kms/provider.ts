@@ -111,8 +111,30 @@ export interface Connection {
   remove(remoteName: string): Promise<void>
   /** Imports of the versions of one key may run side by side: true once a listing was seen to be permitted. */
   canListVersions(): Promise<boolean>
+  /** A preflight: what stands between this KMS and its first key, as far as it can be told without changing anything there. */
   diagnose?(): Promise<Finding[]>
+  /** Makes a new key encryption key and uses it from then on, for every KMS on the collection; the old one is never deleted. */
+  rotateWrappingKey?(): Promise<WrappingKeyRotation>
   close?(): void
+}
+
+/** What came of a rotation of the key encryption key. */
+export interface WrappingKeyRotation {
+  /** Of the one in use from now on: full id with version, and `sha256:` + hex of the SPKI DER. */
+  keyId: string
+  fingerprint: string
+  /** The one in use before, if any. */
+  formerKeyId: string | null
+  /** The HSM's own statement that the new one is in it, where the cloud gives one. */
+  attestation: Readonly<Record<string, string>> | null
+  /** Sentences about what did not go all the way. */
+  warnings: string[]
+}
+
+/** What was had of a KMS before: a provider may tell a place that was mistyped from one that cannot be found just now. */
+export interface KmsHistory {
+  /** Whether a key was ever seen delivered into it. */
+  everDelivered(): boolean | Promise<boolean>
 }
 
 /** One line of a preflight. */
@@ -137,11 +159,13 @@ export interface Provider {
   readonly newestAfterMs: number
   /** Checks the settings without touching the network. Throws `KeyferryError('invalid')` naming field and what is allowed. */
   parse(settings: KmsSettings, owner: KmsOwner): ParsedSettings
-  open(settings: KmsSettings, owner: KmsOwner, register: WrappingKeyRegister): Promise<Connection>
+  open(settings: KmsSettings, owner: KmsOwner, register: WrappingKeyRegister, history?: KmsHistory): Promise<Connection>
   /** Whether a remote name may be asked for: throws `invalid` with the rule. */
   checkRemoteName(name: string): void
   /** The key's name made fit to begin a remote name: `-<unix seconds>` follows it. */
   remoteBaseName(keyName: string): string
+  /** What a KMS shows of its own settings: nothing secret. Throws as `parse` does. */
+  shown?(settings: KmsSettings, owner: KmsOwner): Shown
   /** What the matrix cannot say (a kind of vault, tags, times): throws `invalid` before anything is recorded or sent. */
   checkCopy?(settings: KmsSettings, copy: { type: KeyType; protection: Protection; options: CopyOptions }): void
 }

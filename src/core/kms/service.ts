@@ -3,7 +3,8 @@ import { invalid, KeyferryError } from '../errors.ts'
 import { checkName } from '../names.ts'
 import type { KmsRow, KmsStore } from '../store.ts'
 import type { Connections } from './connections.ts'
-import type { KmsSettings, Shown } from './provider.ts'
+import { type Diagnosis, diagnose, rotateWrappingKey } from './diagnose.ts'
+import type { KmsSettings, Shown, WrappingKeyRotation } from './provider.ts'
 import type { ProviderRegistry } from './registry.ts'
 
 /** A write to `kms/:name`: all needed when it is made, any part when it is changed. `credentials` are replaced whole. */
@@ -42,15 +43,17 @@ export class KmsService {
    */
   async write(scope: Scope, name: string, input: KmsInput): Promise<{ created: boolean; warnings: string[] }> {
     checkName('KMS', name)
-    const existing = await this.#parts.store.kms.find(scope.mountId, name)
-    if (!existing) {
+    for (;;) {
+      const kms = await this.#parts.store.kms.find(scope.mountId, name)
       try {
-        return await this.#create(scope, name, input)
+        if (!kms) return await this.#create(scope, name, input)
+        return await this.#update(scope, kms, input)
       } catch (error) {
-        if (!(error instanceof KeyferryError && error.code === 'already_exists')) throw error
+        // Somebody made or deleted it meanwhile: then this write comes after that.
+        const code = error instanceof KeyferryError ? error.code : undefined
+        if (code !== (kms ? 'not_found' : 'already_exists')) throw error
       }
     }
-    return await this.#update(scope, existing ?? (await this.#find(scope, name)), input)
   }
 
   async read(scope: Scope, name: string): Promise<KmsView> {
@@ -61,6 +64,25 @@ export class KmsService {
       keyCollection: kms.keyCollection,
       shown: await this.#parts.connections.shown(kms),
     }
+  }
+
+  /** A preflight with the KMS's present credentials; nothing is changed in the cloud. Throws `invalid` where the provider has none. */
+  async diagnose(scope: Scope, name: string): Promise<Diagnosis> {
+    const kms = await this.#find(scope, name)
+    return await diagnose(await this.#parts.connections.ofKms(kms), kms.provider)
+  }
+
+  /**
+   * Replaces the key encryption key that this KMS uses, for every KMS on its vault. Throws `refused` with the cloud's reason, and
+   * `invalid` where the provider has no such key.
+   */
+  async rotateWrappingKey(scope: Scope, name: string): Promise<WrappingKeyRotation> {
+    const { connections, context } = this.#parts
+    const kms = await this.#find(scope, name)
+    const rotation = await rotateWrappingKey(await connections.ofKms(kms), kms.provider)
+    const { keyId, formerKeyId } = rotation
+    context.log('info', 'a key encryption key was replaced on request', { kms: kms.id, keyId, formerKeyId })
+    return rotation
   }
 
   async list(scope: Scope, page?: { after?: string; limit?: number }): Promise<string[]> {
@@ -112,6 +134,8 @@ export class KmsService {
       throw invalid(`key_collection cannot be changed: KMS "${kms.name}" has ${kms.keyCollection}`)
     }
     if (input.credentials === undefined) return { created: false, warnings: [] }
+    // The new credentials go where the old ones went, whatever the row says.
+    await connections.check(kms)
     const settings: KmsSettings = { keyCollection: kms.keyCollection, credentials: input.credentials }
     const parsed = registry.get(kms.provider).parse(settings, scope)
     await store.kms.replaceSettings(

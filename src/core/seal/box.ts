@@ -7,7 +7,7 @@ export interface Binding {
   objectId: string
   /** 0 where the object has no versions. */
   version: number
-  kind: 'data-key' | 'key-material' | 'kms-settings' | 'token-signing-key' | 'wrapped-response'
+  kind: 'data-key' | 'key-material' | 'kms-settings' | 'token-signing-key' | 'wrapped-response' | 'audit-secret'
 }
 
 const format = 1

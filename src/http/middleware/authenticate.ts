@@ -13,9 +13,14 @@ export interface Authenticated {
  * addresses is good only from these.
  */
 export async function authenticate(core: Core, headers: Headers, remoteAddress?: string): Promise<Authenticated> {
-  const presentedToken = headers.get('x-vault-token') || bearer(headers.get('authorization'))
+  const presentedToken = tokenOf(headers)
   if (!presentedToken) throw new KeyferryError('unauthenticated', 'permission denied')
   return { caller: await core.authenticator.authenticate(presentedToken, remoteAddress), presentedToken }
+}
+
+/** The token as it was sent, good or not. */
+export function tokenOf(headers: Headers): string | undefined {
+  return headers.get('x-vault-token') || bearer(headers.get('authorization'))
 }
 
 function bearer(header: string | null): string | undefined {

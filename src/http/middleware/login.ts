@@ -10,6 +10,8 @@ export interface FoundLogin {
   login: LoginRoute
   door: AuthMountRow
   namespace: NamespaceRow
+  /** In its namespace. */
+  path: string
 }
 
 /**
@@ -22,7 +24,7 @@ export async function findLogin(core: Core, headers: Headers, target: Target): P
   const resolved = await resolve(core, headers.get('x-vault-namespace'), target)
   if (!resolved) refuseOtherDoors(segments)
   if (resolved?.kind !== 'door' || segments.slice(resolved.under).join('/') !== 'login') return undefined
-  const { door, namespace } = resolved
+  const { door, namespace, path } = resolved
   const routes = doorRoutes[door.type]
-  return routes && { login: routes.login, door, namespace }
+  return routes && { login: routes.login, door, namespace, path }
 }

@@ -1,3 +1,4 @@
+import { TooManyRequests } from '../../core/access/quotas.ts'
 import type { Context } from '../../core/context.ts'
 import { KeyferryError } from '../../core/errors.ts'
 
@@ -46,6 +47,10 @@ export function oauthAnswer(body: object, headers: Record<string, string> = noSt
 
 /** Takes what was thrown; gives RFC 6749's error answer. What was not thrown on purpose says nothing but the request's id. */
 export function oauthFailure(error: unknown, requestId: string, log: Context['log']): Response {
+  if (error instanceof TooManyRequests) {
+    const headers = { 'retry-after': `${error.retryAfterSeconds}` }
+    return failure('temporarily_unavailable', error.message, 429, headers)
+  }
   const known = error instanceof OAuthError ? error : translated(error)
   if (!known) {
     log('error', 'request failed', { requestId, error: error instanceof Error ? error.stack : String(error) })
@@ -73,12 +78,17 @@ function translated(error: unknown): OAuthError | undefined {
   }
 }
 
-function failure(error: OAuthCode, description: string): Response {
+function failure(
+  error: OAuthCode,
+  description: string,
+  status = statuses[error],
+  headers: Record<string, string> = {},
+): Response {
   // RFC 6749 5.2: only these characters.
   const error_description = description.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "'")
   return new Response(JSON.stringify({ error, error_description }), {
-    status: statuses[error],
-    headers: { ...noStore, ...challenge(error) },
+    status,
+    headers: { ...noStore, ...challenge(error), ...headers },
   })
 }
 

@@ -36,6 +36,10 @@ export async function readOAuthRequest(
   core.freshen()
   const path = (request.headers.get('x-vault-namespace') ?? '').replace(/^\/+|\/+$/g, '')
   const namespace = await core.namespace(path === 'root' ? '' : path)
+  if (namespace) {
+    const at = new URL(request.url).pathname.slice(1)
+    await core.quotas.take(() => core.namespaces.lineage(namespace), at, remoteAddress ?? '')
+  }
   return { core, headers: request.headers, namespace, form, remoteAddress }
 }
 

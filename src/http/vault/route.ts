@@ -5,8 +5,10 @@ import type { Core } from '../../core/core.ts'
 import { checkName } from '../../core/names.ts'
 import type { AuthMountRow, Awaitable, NamespaceRow } from '../../core/store.ts'
 import type { AppOptions } from '../options.ts'
+import { type Answers, namesAnswer } from './answers.ts'
 import { decodeFields } from './decode.ts'
 import type { Answer } from './envelope.ts'
+import { ignoredFields, type Known, knownFields, withWarnings } from './ignored.ts'
 import { type Page, parsePage } from './query.ts'
 
 /** What a token may be allowed to do with a path: Vault's words. */
@@ -58,12 +60,17 @@ export interface Operation<C, P, I> {
   capability: Needed<C, P>
   /** The answer is the same for all who may have it, until something in the mount changes. */
   cacheable?: boolean
+  /** Parameters of the query beside `list`, `after` and `limit`, for OpenAPI. */
+  query?: z.ZodObject
+  answers?: Answers
   handler(call: C, params: P, input: I): Awaitable<Answer>
 }
 
 /** One operation of a path that is open to everybody. */
 export interface PublicOperation<I> {
   unauthenticated: true
+  query?: z.ZodObject
+  answers?: Answers
   handler(call: PublicCall, params: unknown, input: I): Awaitable<Answer>
 }
 
@@ -88,6 +95,8 @@ interface Definition<C, P, B extends z.ZodType> extends RouteText {
   read?: Operation<C, P, URLSearchParams>
   list?: Operation<C, P, Page>
   write?: Operation<C, P, z.output<B>> & { body: B }
+  /** Of JSON merge-patch (RFC 7396), which alone is taken. */
+  patch?: Operation<C, P, Record<string, unknown>> & { body: z.ZodType<Record<string, unknown>> }
   delete?: Operation<C, P, URLSearchParams>
 }
 
@@ -96,11 +105,17 @@ interface PublicDefinition<B extends z.ZodType> extends RouteText {
   write?: PublicOperation<z.output<B>> & { body: B }
 }
 
+/** What OpenAPI says of an operation. */
+export interface DescribedOperation {
+  body?: z.ZodType
+  query?: z.ZodObject
+  answers: Answers
+}
+
 /** An operation with its types worn off: what the pipeline runs. */
-export interface RunnableOperation<C> {
+export interface RunnableOperation<C> extends DescribedOperation {
   capability: Needed<C, Params>
   cacheable: boolean
-  body?: z.ZodType
   /** Decodes weakly, validates strictly, calls the handler. */
   run(call: C, params: Params, sent: Sent): Awaitable<Answer>
 }
@@ -115,7 +130,11 @@ export interface Route<C> extends RouteText {
 
 export interface PublicRoute extends RouteText {
   path: string
-  operations: Partial<Record<OperationName, { run(call: PublicCall, sent: Sent): Awaitable<Answer> }>>
+  operations: Partial<Record<OperationName, PublicRunnable>>
+}
+
+interface PublicRunnable extends DescribedOperation {
+  run(call: PublicCall, sent: Sent): Awaitable<Answer>
 }
 
 /** A path of an engine, relative to its mount. */
@@ -150,35 +169,56 @@ export function publicRoute<B extends z.ZodType>(path: string, definition: Publi
     synopsis,
     description,
     operations: {
-      ...(read && { read: { run: (call, { query }) => read.handler(call, {}, query) } }),
-      ...(write && { write: { run: (call, { body }) => write.handler(call, {}, decodeFields(write.body, body)) } }),
+      ...(read && { read: { ...described(read), run: (call, { query }) => read.handler(call, {}, query) } }),
+      ...(write && {
+        write: {
+          ...described(write),
+          body: write.body,
+          run: (call, { body }) => write.handler(call, {}, decodeFields(write.body, body)),
+        },
+      }),
     },
   }
 }
 
 function routeOf<C, P, B extends z.ZodType>(path: string, definition: Definition<C, P, B>): Route<C> {
-  const { names, read, list, write, delete: remove, synopsis, description } = definition
+  const { names, read, list, write, patch, delete: remove, synopsis, description } = definition
   const checks = Object.entries(names ?? {}) as [string, 'key' | 'KMS'][]
-  const runnable = <I>(operation: Operation<C, P, I>, decode: (sent: Sent) => I): RunnableOperation<C> => ({
+  const runnable = <I>(
+    operation: Operation<C, P, I>,
+    decode: (sent: Sent) => I,
+    known?: Known,
+  ): RunnableOperation<C> => ({
+    ...described(operation),
     // The path gave the parameters their type, and only this path is matched to them.
     capability: operation.capability as Needed<C, Params>,
     cacheable: operation.cacheable ?? false,
     run: (call, params, sent) => {
       for (const [name, kind] of checks) checkName(kind, params[name] ?? '')
-      return operation.handler(call, params as P, decode(sent))
+      const answer = operation.handler(call, params as P, decode(sent))
+      const warnings = ignoredFields(known, params, sent.body)
+      return warnings.length === 0 ? answer : withWarnings(answer, warnings)
     },
   })
+  const body = <S extends z.ZodType>(schema: S) => {
+    return (sent: Sent) => decodeFields(schema, sent.body)
+  }
   return {
     path,
     synopsis,
     description,
     operations: {
       ...(read && { read: runnable(read, ({ query }) => query) }),
-      ...(list && { list: runnable(list, ({ query }) => parsePage(query)) }),
-      ...(write && {
-        write: { ...runnable(write, ({ body }) => decodeFields(write.body, body)), body: write.body },
+      ...(list && {
+        list: { ...runnable(list, ({ query }) => parsePage(query)), answers: list.answers ?? namesAnswer },
       }),
+      ...(write && { write: { ...runnable(write, body(write.body), knownFields(write.body)), body: write.body } }),
+      ...(patch && { patch: { ...runnable(patch, body(patch.body), knownFields(patch.body)), body: patch.body } }),
       ...(remove && { delete: runnable(remove, ({ query }) => query) }),
     },
   }
+}
+
+function described({ query, answers }: { query?: z.ZodObject; answers?: Answers }): DescribedOperation {
+  return { ...(query && { query }), answers: answers ?? {} }
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { TokenCredential } from '@azure/identity'
 import type { KeyClient, KeyClientOptions } from '@azure/keyvault-keys'
 import { CloudError } from '../../core/kms/provider.ts'
@@ -10,9 +11,11 @@ import {
   readAnswer,
   readRetryAfter,
   transportError,
+  unknownHostError,
   unreadableError,
   VaultError,
 } from './errors.ts'
+import type { Route } from './network.ts'
 import { loadKeys } from './sdk.ts'
 import type { Target } from './target.ts'
 
@@ -51,9 +54,19 @@ export interface VaultClientOptions {
   /** Makes a credential that holds no token yet. */
   credential: () => TokenCredential
   agent: Agent
+  route: Route
   secrets: readonly string[]
   now: () => number
+  /** How long to wait before DNS is asked again for a name that it did not know, in ms. */
+  lookUpAgainMs: number
+  /** Whether this vault is known to exist, though this client has had no answer of it. */
+  isKnown: () => boolean | Promise<boolean>
+  /** Called for every import that goes out. */
+  noteImport: () => void
 }
+
+/** How often a name that DNS does not know is asked for: a new vault's name takes a moment to spread. */
+const mostLookups = 3
 
 /** What one call is, and the work of it. `what` completes "refused to …" and "could not …". */
 type Call<T> = [
@@ -72,6 +85,8 @@ export class VaultClient {
   readonly #options: VaultClientOptions
   readonly #calls = new AsyncLocalStorage<Trace>()
   #session: Session
+  /** The vault has answered something. */
+  #answered = false
 
   constructor(options: VaultClientOptions) {
     this.target = options.target
@@ -80,10 +95,30 @@ export class VaultClient {
   }
 
   /**
-   * Runs one call of the SDK. A token that was good and is refused now (revoked, or expired by the vault's clock, while the SDK
-   * keeps it until its own) is dropped, and the call is made once more with a fresh one: a 401 has no effect.
+   * Runs one call of the SDK. A vault that nothing was ever had of, and whose name DNS does not know, is refused after some tries: it
+   * was mistyped. Any other is only unavailable then: an outage of DNS must not be the end of what is in it.
    */
   async call<T>(...call: Call<T>): Promise<T> {
+    const [operation, { signal }] = call
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#authorized(...call)
+      } catch (error) {
+        if (!(error instanceof VaultError) || !error.unknownHost || this.#answered) throw error
+        if (signal.aborted || (await this.#options.isKnown())) throw error
+        if (tries === mostLookups) throw unknownHostError(this.#complete(operation), tries)
+        await sleep(this.#options.lookUpAgainMs, undefined, { signal }).catch(() => {
+          throw error
+        })
+      }
+    }
+  }
+
+  /**
+   * A token that was good and is refused now (revoked, or expired by the vault's clock, while the SDK
+   * keeps it until its own) is dropped, and the call is made once more with a fresh one: a 401 has no effect.
+   */
+  async #authorized<T>(...call: Call<T>): Promise<T> {
     const session = this.#session
     try {
       return await this.#attempt(session, ...call)
@@ -107,7 +142,7 @@ export class VaultClient {
 
   async #attempt<T>(session: Session, ...[operation, { signal, timeoutMs }, work]: Call<T>): Promise<T> {
     const trace: Trace = {
-      operation: { ...operation, host: this.target.host, kind: this.target.kind },
+      operation: this.#complete(operation),
       session,
       sent: false,
       deleted: false,
@@ -123,6 +158,10 @@ export class VaultClient {
       if (isChallengeMismatch(error)) throw challengeError(trace.operation)
       throw unreadableError(trace.operation, trace.sent, error, this.#options.secrets)
     }
+  }
+
+  #complete(operation: Call<unknown>[0]): Operation {
+    return { ...operation, host: this.target.host, kind: this.target.kind, route: this.#options.route }
   }
 
   #connect(): Session {
@@ -152,6 +191,7 @@ export class VaultClient {
       name: 'keyferryRefusals',
       sendRequest: async (request, next) => {
         const response = await next(request)
+        this.#answered = true
         const trace = this.#calls.getStore()
         if (!trace) return response
         if (response.status !== 401 && trace.sent) trace.session.proven = true
@@ -172,7 +212,10 @@ export class VaultClient {
       name: 'keyferrySending',
       sendRequest: (request, next) => {
         const trace = this.#calls.getStore()
-        if (trace && request.headers.has('authorization')) trace.sent = true
+        if (trace && request.headers.has('authorization')) {
+          trace.sent = true
+          if (request.method === 'PUT') this.#options.noteImport()
+        }
         return next(request)
       },
     }

@@ -4,10 +4,12 @@ import { keyTypes } from '../../core/keys/types.ts'
 import {
   CloudError,
   type Connection,
+  type Finding,
   type ImportRequest,
   type ReadVersion,
   type RemoteKey,
   type RemoteVersion,
+  type WrappingKeyRotation,
 } from '../../core/kms/provider.ts'
 import { checkAttributes, importIdTag, nameTag } from './attributes.ts'
 import { type Deadline, deadline, type VaultClient } from './client.ts'
@@ -23,20 +25,33 @@ const refusalLastsMs = 10 * 60_000
 /** The service's own page size. */
 const pageSize = 25
 
+export interface VaultConnectionOptions {
+  client: VaultClient
+  keks: KekKeeper
+  timeoutMs: number
+  now: () => number
+  preflight: (time: Deadline) => Promise<Finding[]>
+  rotateKek: (time: Deadline) => Promise<WrappingKeyRotation>
+}
+
 /** One KMS as one identity. Each method takes at most `timeoutMs`, over all its calls. */
 export class VaultConnection implements Connection {
   readonly #client: VaultClient
   readonly #keks: KekKeeper
   readonly #timeoutMs: number
   readonly #now: () => number
+  readonly diagnose: () => Promise<Finding[]>
+  readonly rotateWrappingKey: () => Promise<WrappingKeyRotation>
   /** When listing was last refused, `true` once it was permitted, undefined before it was tried. */
   #listing: true | { refusedAt: number } | undefined
 
-  constructor(options: { client: VaultClient; keks: KekKeeper; timeoutMs: number; now: () => number }) {
+  constructor(options: VaultConnectionOptions) {
     this.#client = options.client
     this.#keks = options.keks
     this.#timeoutMs = options.timeoutMs
     this.#now = options.now
+    this.diagnose = () => options.preflight(deadline(this.#timeoutMs))
+    this.rotateWrappingKey = () => options.rotateKek(deadline(this.#timeoutMs))
   }
 
   async importVersion(request: ImportRequest): Promise<ReadVersion> {

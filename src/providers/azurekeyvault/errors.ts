@@ -1,6 +1,8 @@
 import { CloudError } from '../../core/kms/provider.ts'
 import { explain } from './explanations.ts'
+import type { Route } from './network.ts'
 import { redact } from './redact.ts'
+import { transportTrouble } from './transport.ts'
 
 /** One call to the service, as far as a message about its failure needs to know it. */
 export interface Operation {
@@ -11,20 +13,24 @@ export interface Operation {
   kind: 'vault' | 'managedhsm'
   /** Whether the service is asked for a key in an HSM. */
   hsm?: boolean
+  route?: Route
 }
 
 /** A failed call, with the HTTP status where there was an answer. */
 export class VaultError extends CloudError {
   readonly status: number | undefined
+  /** DNS does not know the vault's own name. */
+  readonly unknownHost: boolean
 
   constructor(
     kind: CloudError['kind'],
     message: string,
-    more: ConstructorParameters<typeof CloudError>[2] & { status?: number | undefined } = {},
+    more: ConstructorParameters<typeof CloudError>[2] & { status?: number | undefined; unknownHost?: boolean } = {},
   ) {
     super(kind, message, more)
     this.name = 'VaultError'
     this.status = more.status
+    this.unknownHost = more.unknownHost ?? false
   }
 }
 
@@ -91,44 +97,6 @@ function writes(operation: Operation): boolean {
   return operation.action !== 'get' && operation.action !== 'list'
 }
 
-/** These end a call before anything of it is sent. */
-const neverConnected = new Set([
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-])
-const certificateTrouble = /^(CERT_|ERR_TLS_CERT|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_CA)/
-const tlsTrouble = /^(EPROTO$|ERR_SSL_|ERR_TLS_)/
-
-/** How a failed exchange with a host reads: what happened, and whether the request can have reached it. */
-export function transportTrouble(
-  host: string,
-  error: unknown,
-): { sentence: string; code: string | undefined; reached: boolean } {
-  const code = text(record(error)?.code)
-  const message = error instanceof Error ? error.message : ''
-  const trouble = (sentence: string, reached: boolean) => ({ sentence, code, reached })
-  if (code === 'ENOTFOUND')
-    return trouble(`the name ${host} is not known to DNS: is it spelled right, and does it exist?`, false)
-  if (code === 'EAI_AGAIN') return trouble(`the name ${host} cannot be looked up now: DNS does not answer`, false)
-  if (code !== undefined && neverConnected.has(code)) return trouble(`no connection to ${host} (${code})`, false)
-  if (code === 'ERR_PROXY_TUNNEL')
-    return trouble(`the proxy opened no way to ${host}: does it ask for credentials?`, false)
-  if (code !== undefined && certificateTrouble.test(code)) {
-    return trouble(
-      `the TLS certificate of ${host} is not trusted (${code}): is another service answering, or a CA missing?`,
-      false,
-    )
-  }
-  if (code !== undefined && tlsTrouble.test(code)) return trouble(`TLS with ${host} failed (${code})`, false)
-  if (/before secure TLS connection/.test(message))
-    return trouble(`${host} closed the connection before TLS was set up`, false)
-  return trouble(`the connection to ${host} was lost${code ? ` (${code})` : ''}`, true)
-}
-
 /** A call without an answer: no connection, a lost one, or none in time. `sent`: whether it went out with its token. */
 export function transportError(
   operation: Operation,
@@ -138,12 +106,32 @@ export function transportError(
 ): VaultError {
   const trouble =
     timeoutMs === undefined
-      ? transportTrouble(operation.host, error)
-      : { sentence: `${operation.host} did not answer within ${timeoutMs / 1000} s`, code: 'ETIMEDOUT', reached: true }
+      ? transportTrouble(operation.host, error, operation.route)
+      : {
+          sentence: `${operation.host} did not answer within ${timeoutMs / 1000} s`,
+          code: 'ETIMEDOUT',
+          reached: true,
+          unknownHost: false,
+        }
   return new VaultError('unavailable', `could not ${operation.what}: ${trouble.sentence}`, {
     effect: writes(operation) && sent && trouble.reached ? 'unknown' : 'none',
+    unknownHost: trouble.unknownHost,
     ...(trouble.code && { serviceCode: trouble.code }),
   })
+}
+
+/**
+ * A vault that DNS does not know, asked several times: without effect, and final for whoever waits for a first key in it. `tries`: how
+ * often it was asked.
+ */
+export function unknownHostError(operation: Operation, tries: number): VaultError {
+  const what = operation.kind === 'vault' ? 'vault' : 'Managed HSM'
+  return new VaultError(
+    'refused',
+    `could not ${operation.what}: there is no ${what} ${operation.host}, DNS does not know the name (asked ${tries} times): is ` +
+      'key_collection spelled right, and environment the right cloud?',
+    { serviceCode: 'ENOTFOUND' },
+  )
 }
 
 /** An answer of success that cannot be read: for a write, it may well have happened. */

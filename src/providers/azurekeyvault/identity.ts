@@ -3,6 +3,7 @@ import type { AccessToken, ClientSecretCredentialOptions, GetTokenOptions, Token
 import type { Cloud } from './clouds.ts'
 import { isGuid } from './credentials.ts'
 import { record, VaultError } from './errors.ts'
+import type { Route } from './network.ts'
 import { loadIdentity } from './sdk.ts'
 import type { Authentication } from './settings.ts'
 import { type AuthorityTrouble, tokenError } from './token-errors.ts'
@@ -16,6 +17,8 @@ export interface TokenSourceOptions {
   /** For the authority, and for managed identity endpoints. */
   agent: Agent
   metadataAgent: Agent
+  /** The way to the authority. */
+  route: Route
   secrets: readonly string[]
   /** For one request to the authority, in ms. */
   timeoutMs: number
@@ -26,7 +29,7 @@ export interface TokenSourceOptions {
  * that need the same token at once share one request for it, and each stops waiting when its own time is over.
  */
 export function createTokenSource(options: TokenSourceOptions): TokenCredential {
-  const { authentication, cloud, secrets } = options
+  const { authentication, cloud, route, secrets } = options
   let trouble: AuthorityTrouble | undefined
   const credential = createCredential(options, (seen) => {
     trouble = seen
@@ -40,7 +43,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenCredential 
     const started = credential
       .getToken(scopes, { enableCae: true, ...(claims !== undefined && { claims }) })
       .catch((error: unknown) => {
-        throw tokenError({ authentication, cloud, error, trouble, secrets })
+        throw tokenError({ authentication, cloud, route, error, trouble, secrets })
       })
       .finally(() => pending.delete(key))
     pending.set(key, started)

@@ -6,11 +6,15 @@ import { VaultClient } from './client.ts'
 import { buildClouds, type Cloud } from './clouds.ts'
 import { VaultConnection } from './connection.ts'
 import { createTokenSource } from './identity.ts'
+import { ImportMeter } from './import-meter.ts'
 import { KekKeeper } from './kek.ts'
+import { rotateKek } from './kek-rotation.ts'
+import { KekVault } from './kek-vault.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { azureMatrix, checkPlace } from './matrix.ts'
-import { checkProxy, createAgent, createMetadataAgent, parseAddress } from './network.ts'
+import { checkProxy, createAgent, createMetadataAgent, parseAddress, routeTo } from './network.ts'
 import type { AzureOptions } from './options.ts'
+import { preflight } from './preflight.ts'
 import { type Authentication, resolveSettings } from './settings.ts'
 
 export type { AmbientOptions, AzureOptions, CloudOptions } from './options.ts'
@@ -28,6 +32,8 @@ export function createAzureKeyVaultProvider(options: AzureOptions = {}): Provide
   const clouds = buildClouds(options.clouds)
   const agents = new CloudAgents(options)
   const lock = new KeyedLock()
+  const rotatedAt = new Map<string, number>()
+  const meter = new ImportMeter(now)
   const resolve = (settings: KmsSettings, owner: KmsOwner) =>
     resolveSettings(settings, owner, clouds, options.ambient, now())
 
@@ -35,9 +41,9 @@ export function createAzureKeyVaultProvider(options: AzureOptions = {}): Provide
     name,
     matrix: azureMatrix,
     callTimeoutMs,
-    settleMs: 10_000,
+    settleMs: options.settleMs ?? 10_000,
     // Azure tells the current version by its second of creation.
-    newestAfterMs: 1_000,
+    newestAfterMs: options.newestAfterMs ?? 1_000,
     checkRemoteName,
     remoteBaseName,
     checkCopy(settings, { type, protection, options: copyOptions }) {
@@ -48,7 +54,13 @@ export function createAzureKeyVaultProvider(options: AzureOptions = {}): Provide
       const { target, warnings } = resolve(settings, owner)
       return { collection: target.collection, warnings }
     },
-    async open(settings, owner, register) {
+    shown(settings, owner) {
+      const { namedKek, target } = resolve(settings, owner)
+      if (!namedKek) return {}
+      const { name, version, fingerprint } = namedKek
+      return { kek_id: `${target.collection}/keys/${name}/${version}`, kek_fingerprint: fingerprint }
+    },
+    async open(settings, owner, register, history) {
       const { cloud, target, authentication, namedKek } = resolve(settings, owner)
       const secrets = secretsOf(authentication)
       const credential = () =>
@@ -57,12 +69,38 @@ export function createAzureKeyVaultProvider(options: AzureOptions = {}): Provide
           cloud,
           agent: agents.authority(cloud),
           metadataAgent: agents.metadata,
+          route: routeTo(cloud.authorityConnectTo, options.proxy),
           secrets,
           timeoutMs: Math.min(callTimeoutMs, 15_000),
         })
-      const client = new VaultClient({ target, cloud, credential, agent: agents.vaults(cloud), secrets, now })
-      const keks = new KekKeeper({ client, register, kekType: cloud.kekType, named: namedKek, lock, random, now })
-      return new VaultConnection({ client, keks, timeoutMs: callTimeoutMs, now })
+      const agent = agents.vaults(cloud)
+      const route = routeTo(cloud.connectTo, options.proxy)
+      const client = new VaultClient({
+        target,
+        cloud,
+        credential,
+        agent,
+        route,
+        secrets,
+        now,
+        lookUpAgainMs: options.lookUpAgainMs ?? 1_000,
+        isKnown: async () =>
+          register.current(target.collection)?.state === 'pinned' || (await history?.everDelivered()) === true,
+        noteImport: () => meter.note(target.collection),
+      })
+      const vault = new KekVault({ client, kekType: cloud.kekType, now })
+      const keks = new KekKeeper({ vault, register, named: namedKek, lock, random })
+      const dns = options.dns ?? {}
+      const parts = { client, cloud, vault, keks, agent, route, dns, credential, meter, random, now }
+      const rotation = { vault, keeper: keks, register, named: namedKek !== undefined, lock, rotatedAt, random, now }
+      return new VaultConnection({
+        client,
+        keks,
+        timeoutMs: callTimeoutMs,
+        now,
+        preflight: (time) => preflight(parts, time),
+        rotateKek: (time) => rotateKek(rotation, time),
+      })
     },
   }
 }
@@ -91,7 +129,9 @@ class CloudAgents {
   }
 
   #agent(key: string, cloud: Cloud, connectTo: Cloud['connectTo']) {
-    const made = this.#made.get(key) ?? createAgent({ ca: cloud.ca, connectTo, proxy: this.#options.proxy })
+    const made =
+      this.#made.get(key) ??
+      createAgent({ ca: cloud.ca, connectTo, proxy: this.#options.proxy, lookup: this.#options.lookup })
     this.#made.set(key, made)
     return made
   }

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import https from 'node:https'
+import type { LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { invalid } from '../../core/errors.ts'
@@ -55,6 +56,21 @@ export interface ProxySettings {
   noProxy?: string | undefined
 }
 
+/** What may stand between us and a host, so that a failure to reach that is not told as one of the host. */
+export interface Route {
+  /** The operator's address in place of the host's own: then no proxy is used. */
+  connectTo: Address | undefined
+  proxy: Address | undefined
+}
+
+/** The way to hosts with this `connectTo` and this proxy. A name in NO_PROXY goes direct, which the failure itself then shows. */
+export function routeTo(connectTo: Address | undefined, proxy: ProxySettings | undefined): Route {
+  const url = connectTo || !proxy?.httpsProxy ? null : URL.parse(proxy.httpsProxy)
+  if (!url) return { connectTo, proxy: undefined }
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  return { connectTo, proxy: { host: url.hostname.replace(/^\[|\]$/g, ''), port } }
+}
+
 /** Throws `invalid` unless the proxy is one that Node can use; it would be passed over in silence otherwise. */
 export function checkProxy(proxy: ProxySettings | undefined): void {
   if (!proxy?.httpsProxy) return
@@ -71,8 +87,10 @@ export function createAgent(options: {
   ca: string | undefined
   connectTo: Address | undefined
   proxy: ProxySettings | undefined
+  lookup?: LookupFunction | undefined
 }): https.Agent {
   const settings: https.AgentOptions = { keepAlive: true, rejectUnauthorized: true }
+  if (options.lookup) settings.lookup = options.lookup
   if (options.ca !== undefined) {
     // Made once: parsing the default certificates takes 10 ms, which every new socket would pay otherwise.
     settings.secureContext = tls.createSecureContext({ ca: [...tls.getCACertificates('default'), options.ca] })

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net'
 import type { ProxySettings } from './network.ts'
 
 /**
@@ -60,4 +61,14 @@ export interface AzureOptions {
   random?: ((bytes: number) => Buffer) | undefined
   /** How long one method of a connection may take, in ms; default 30,000. */
   callTimeoutMs?: number | undefined
+  /** How long after that a call that was given up may still take effect, in ms; default 10,000. */
+  settleMs?: number | undefined
+  /** How long after the others a key's newest version is imported, in ms; default 1,000, since Azure tells versions apart by seconds. */
+  newestAfterMs?: number | undefined
+  /** How long after DNS did not know a vault's name it is asked again, in ms; default 1,000. */
+  lookUpAgainMs?: number | undefined
+  /** Finds the addresses of names for sockets; the system's way when missing. */
+  lookup?: LookupFunction | undefined
+  /** Whom the preflight asks for names, `ADDRESS` or `ADDRESS:PORT`, and for how long; the system's servers and 3,000 ms when missing. */
+  dns?: { servers?: readonly string[] | undefined; timeoutMs?: number | undefined } | undefined
 }

@@ -1,7 +1,9 @@
 import type { Cloud } from './clouds.ts'
-import { because, record, transportTrouble, VaultError } from './errors.ts'
+import { because, record, VaultError } from './errors.ts'
+import type { Route } from './network.ts'
 import { redact } from './redact.ts'
 import type { Authentication } from './settings.ts'
+import { transportTrouble } from './transport.ts'
 
 /** How the last request to the authority failed: an answer, or none; or that the token file could not be read. */
 export type AuthorityTrouble = { status: number; body: string } | { error: unknown } | { unreadableFile: string }
@@ -34,11 +36,13 @@ const explanations: Readonly<Record<string, string>> = {
 export function tokenError(given: {
   authentication: Authentication
   cloud: Cloud
+  /** The way to the authority. */
+  route: Route
   error: unknown
   trouble: AuthorityTrouble | undefined
   secrets: readonly string[]
 }): VaultError {
-  const { authentication, cloud, error, trouble, secrets } = given
+  const { authentication, cloud, route, error, trouble, secrets } = given
   if (error instanceof VaultError) return error
   const managed = authentication.kind === 'managed-identity'
   const host = managed ? 'the managed identity endpoint of this machine' : new URL(cloud.authorityHost).host
@@ -55,7 +59,7 @@ export function tokenError(given: {
         'unavailable',
         `${start}: ${host} does not answer: is this a machine with such an identity?`,
       )
-    const { sentence, code } = transportTrouble(host, cause.error)
+    const { sentence, code } = transportTrouble(host, cause.error, route)
     const timedOut = record(cause.error)?.name === 'AbortError'
     return new VaultError('unavailable', `${start}: ${timedOut ? `${host} did not answer in time` : sentence}`, {
       ...(code && { serviceCode: code }),

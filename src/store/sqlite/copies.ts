@@ -1,5 +1,6 @@
+import { importIdOf } from '../../core/distribution/import-id.ts'
 import { KeyferryError } from '../../core/errors.ts'
-import type { CopyStore } from '../../core/store.ts'
+import type { CopyStore, Lease } from '../../core/store.ts'
 import { type CopyRecord, copyQueries, typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
@@ -13,10 +14,16 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
   const change = operationChanges(database)
 
   /** The leased row, or no change at all: somebody else has the lease, or the copy is gone. */
-  const leased = ({ copyId, fence }: { copyId: string; fence: number }): CopyRecord => {
+  const leased = ({ copyId, fence }: Lease): CopyRecord => {
     const row = query.byId.get({ id: copyId })
     if (row?.fence !== fence) throw new KeyferryError('conflict', 'the lease of this copy is lost')
     return row
+  }
+  /** What should be was changed meanwhile: the lease ends, and the copy stays due for what is new. */
+  const overtaken = (row: CopyRecord, { generation }: Lease): boolean => {
+    if (row.generation === generation) return false
+    set(row, free)
+    return true
   }
   const set = (row: { id: string; mountId: string }, values: Partial<CopyRecord>) => {
     db.update(copies).set(values).where(eq(copies.id, row.id)).run()
@@ -80,7 +87,10 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
           .from(keyVersions)
           .where(eq(keyVersions.keyId, keyId))
           .all()) {
-          db.insert(copyVersions).values({ copyId: copy.id, version, importId: uuid() }).run()
+          const { id: copyId, namespaceId } = copy
+          db.insert(copyVersions)
+            .values({ copyId, version, namespaceId, importId: importIdOf(version, uuid()) })
+            .run()
         }
         change.begin(copy, 'distribute', operationId, copy.distributedAt)
         return { copy, touched: { copyId: copy.id, operationId } }
@@ -118,29 +128,26 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         set(row, { attempts: 0 })
       }),
 
-    settle: (lease, generation, now) =>
+    settle: (lease, now) =>
       database.write(() => {
         const row = leased(lease)
-        const done = row.generation === generation
-        const rest = done ? { state: 'settled' as const, reason: null, attempts: 0 } : {}
-        set(row, { ...free, ...rest, seenGeneration: generation })
-        change.end(row.id, generation, 'succeeded', null, now)
+        change.end(row.id, lease.generation, 'succeeded', null, now)
+        set(row, { seenGeneration: lease.generation })
+        if (!overtaken(row, lease)) set(row, { ...free, state: 'settled', reason: null, attempts: 0 })
       }),
     postpone: (lease, reason, nextAttemptAt, failed) =>
       database.write(() => {
         const row = leased(lease)
-        set(row, {
-          ...free,
-          reason,
-          nextAttemptAt: Math.ceil(nextAttemptAt),
-          attempts: row.attempts + (failed ? 1 : 0),
-        })
+        if (overtaken(row, lease)) return
+        const attempts = row.attempts + (failed ? 1 : 0)
+        set(row, { ...free, reason, nextAttemptAt: Math.ceil(nextAttemptAt), attempts })
         // A delivery that is being taken back keeps the reason why it was refused.
         if (row.settingsBox === null) change.note(row.id, reason)
       }),
     stop: (lease, reason, now) =>
       database.write(() => {
         const row = leased(lease)
+        if (overtaken(row, lease)) return
         set(row, { ...free, state: 'stopped', reason })
         change.end(row.id, row.generation, 'failed', reason, now)
       }),
@@ -156,10 +163,15 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         change.begin({ ...row, generation }, 'remove', operationId, now)
         return { copyId, operationId }
       }),
-    undoRemoval: (lease, reason, now) =>
+    refuseRemoval: (lease, reason, now, again) =>
       database.write(() => {
         const row = leased(lease)
-        set(row, { ...free, desired: 'present', state: 'stopped', reason })
+        if (overtaken(row, lease)) return
+        if (row.kmsId === null) {
+          set(row, { ...free, reason, nextAttemptAt: Math.ceil(again), attempts: row.attempts + 1 })
+          return change.refuseDelivery(row.id, now)
+        }
+        set(row, { ...free, desired: 'present', reason, attempts: 0, nextAttemptAt: now })
         change.end(row.id, row.generation, 'failed', reason, now)
       }),
     detach: (copyId, settingsBox) =>
@@ -170,6 +182,7 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
     giveUp: (lease, reason, settingsBox, now) =>
       database.write(() => {
         const row = leased(lease)
+        if (overtaken(row, lease)) return
         change.note(row.id, reason)
         const tried = query.versions
           .all({ copyId: row.id })

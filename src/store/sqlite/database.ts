@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 import type BetterSqlite3 from 'better-sqlite3'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { KeyferryError } from '../../core/errors.ts'
 import { drizzle } from './drizzle.ts'
+import { nativeBinding } from './native-binding.ts'
 
 const require = createRequire(import.meta.url)
 const Sqlite = require('better-sqlite3') as typeof BetterSqlite3
@@ -17,8 +19,11 @@ interface Job {
 }
 
 /** How long another process may hold the database before a write is refused, in ms, and how often it is tried again. */
-const busyForMs = 5_000
+const defaultBusyForMs = 5_000
 const busyRetryMs = 20
+/** How long SQLite itself waits for a lock, in ms: it stops the event loop meanwhile, which is nothing at a start and much later on. */
+const startBusyMs = 5_000
+const busyMs = 10
 const mostStamps = 10_000
 
 /**
@@ -33,6 +38,7 @@ export class Database {
     BetterSqlite3.Statement
   >
   readonly #dataVersion: BetterSqlite3.Statement
+  readonly #busyForMs: number
   #jobs: Job[] = []
   #busySince: number | undefined
   #lastDataVersion: number
@@ -40,14 +46,15 @@ export class Database {
   readonly #stamps = new Map<string, number>()
 
   /** Throws `unavailable` with a sentence when the file cannot be opened as a database. */
-  constructor(file: string) {
+  constructor(file: string, busyForMs = defaultBusyForMs) {
+    this.#busyForMs = busyForMs
     try {
-      this.sqlite = new Sqlite(file, { timeout: 250 })
+      this.sqlite = openSqlite(file)
       this.sqlite.pragma('journal_mode = WAL')
       this.sqlite.pragma('synchronous = FULL')
       this.sqlite.pragma('foreign_keys = ON')
     } catch (error) {
-      throw explained(file, error)
+      throw error instanceof KeyferryError ? error : explained(file, error)
     }
     this.drizzle = drizzle(this.sqlite)
     const statement = (sql: string) => this.sqlite.prepare(sql)
@@ -61,6 +68,11 @@ export class Database {
     }
     this.#dataVersion = statement('PRAGMA data_version').pluck()
     this.#lastDataVersion = this.#dataVersion.get() as number
+  }
+
+  /** To be called once the schema is up to date: from now on nothing may hold up the event loop. */
+  started(): void {
+    this.sqlite.pragma(`busy_timeout = ${busyMs}`)
   }
 
   /**
@@ -97,6 +109,11 @@ export class Database {
     this.#stamps.set(mountId, (this.#stamps.get(mountId) ?? 0) + 1)
   }
 
+  /** To be called by a write of something that mounts of several namespaces show. */
+  touchAll(): void {
+    this.#base += 1
+  }
+
   close(): void {
     if (!this.sqlite.open) return
     for (const job of this.#jobs.splice(0)) job.reject(new KeyferryError('unavailable', 'the gateway is stopping'))
@@ -113,18 +130,20 @@ export class Database {
     }
     this.#busySince = undefined
     const jobs = this.#jobs.splice(0)
-    const settled = jobs.map((job) => this.#runOne(job))
+    let settled: (() => void)[]
     try {
+      settled = jobs.map((job) => this.#runOne(job))
       this.#statements.commit.run()
     } catch (error) {
-      if (this.sqlite.inTransaction) this.#statements.rollback.run()
       for (const job of jobs) job.reject(unwritable(error))
+      if (this.sqlite.inTransaction) this.#statements.rollback.run()
       return
     }
     for (const job of jobs) if (job.mountId !== undefined) this.touch(job.mountId)
     for (const settle of settled) settle()
   }
 
+  /** Gives what tells the job's caller once all is durable. Throws when the whole transaction is lost, with what came before. */
   #runOne(job: Job): () => void {
     this.#statements.savepoint.run()
     try {
@@ -132,11 +151,10 @@ export class Database {
       this.#statements.release.run()
       return () => job.resolve(value)
     } catch (error) {
-      // A full disk may have undone the whole transaction: then there is no savepoint to go back to, and the commit will fail.
-      if (this.sqlite.inTransaction) {
-        this.#statements.undo.run()
-        this.#statements.release.run()
-      }
+      // A full or failing disk undoes the whole transaction: what followed would be a transaction of its own.
+      if (!this.sqlite.inTransaction) throw error
+      this.#statements.undo.run()
+      this.#statements.release.run()
       return () => job.reject(error instanceof KeyferryError ? error : unwritable(error))
     }
   }
@@ -145,7 +163,7 @@ export class Database {
   #notBegun(error: unknown): void {
     const now = Date.now()
     this.#busySince ??= now
-    if (codeOf(error).startsWith('SQLITE_BUSY') && now - this.#busySince < busyForMs) {
+    if (codeOf(error).startsWith('SQLITE_BUSY') && now - this.#busySince < this.#busyForMs) {
       setTimeout(() => this.#flush(), busyRetryMs)
       return
     }
@@ -154,8 +172,10 @@ export class Database {
   }
 }
 
+/** SQLite's code, also of an error that drizzle has wrapped. */
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (!(error instanceof Error)) return ''
+  return 'code' in error ? String(error.code) : codeOf(error.cause)
 }
 
 function unwritable(cause: unknown): KeyferryError {
@@ -168,7 +188,17 @@ function unwritable(cause: unknown): KeyferryError {
     return new KeyferryError('unavailable', 'the database cannot be written: nothing was changed', { cause })
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
     return new KeyferryError('corrupt', 'the database is damaged: nothing was changed', { cause })
+  if (code === 'SQLITE_CONSTRAINT_TRIGGER')
+    return new KeyferryError('unavailable', 'the keys that seal the database were rotated meanwhile: try again', {
+      cause,
+    })
   return new KeyferryError('unavailable', 'the database refused the change: nothing was changed', { cause })
+}
+
+function openSqlite(file: string): BetterSqlite3.Database {
+  const native = nativeBinding(dirname(file))
+  // The types know only a path here; the library takes the loaded addon as well.
+  return new Sqlite(file, { timeout: startBusyMs, ...(native && { nativeBinding: native as unknown as string }) })
 }
 
 /** Why a file could not be opened, in a sentence. */

@@ -1,4 +1,6 @@
 import type { Store } from '../../core/store.ts'
+import { auditStore } from './audit.ts'
+import { authMountStore } from './auth-mounts.ts'
 import { copyStore } from './copies.ts'
 import { Database } from './database.ts'
 import { keyStore } from './keys.ts'
@@ -10,7 +12,11 @@ import { namespaceStore } from './namespaces.ts'
 import { operationStore } from './operations.ts'
 import { policyStore } from './policies.ts'
 import { rateLimitStore } from './rate-limits.ts'
+import { restoreStore } from './restore.ts'
 import { roleStore } from './roles.ts'
+import { sealStore } from './rotation.ts'
+import { guardSeals } from './seal-guard.ts'
+import { secretIdStore } from './secret-ids.ts'
 import { tokenStore } from './tokens.ts'
 import { wrappedStore } from './wrapped.ts'
 import { wrappingKeyStore } from './wrapping-keys.ts'
@@ -27,6 +33,8 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
   const database = new Database(file)
   try {
     bringUpToDate(database, file)
+    guardSeals(database.sqlite)
+    database.started()
     return {
       meta: metaStore(database),
       namespaces: namespaceStore(database),
@@ -36,11 +44,16 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
       wrappingKeys: wrappingKeyStore(database),
       copies: copyStore(database, uuid),
       operations: operationStore(database),
+      audit: auditStore(database),
       tokens: tokenStore(database),
       wrapped: wrappedStore(database),
       rateLimits: rateLimitStore(database),
       policies: policyStore(database),
       roles: roleStore(database),
+      authMounts: authMountStore(database),
+      secretIds: secretIdStore(database),
+      seal: sealStore(database),
+      restore: restoreStore(database),
       changedElsewhere: () => database.changedElsewhere(),
       stamp: (mountId) => database.stamp(mountId),
       close: () => database.close(),

@@ -1,14 +1,17 @@
+import { importIdOf } from '../../core/distribution/import-id.ts'
 import { KeyferryError } from '../../core/errors.ts'
 import type { KeyType } from '../../core/keys/types.ts'
 import type { KeyRow, KeyStore, OperationKind, Touched } from '../../core/store.ts'
 import type { Database } from './database.ts'
 import { and, asc, eq, gt, gte, sql } from './drizzle.ts'
 import { operationChanges } from './operations.ts'
+import { versionFloor } from './restore.ts'
 import { copies, copyVersions, keys, keyVersions, mounts } from './schema.ts'
 
 export function keyStore(database: Database, uuid: () => string): KeyStore {
   const db = database.drizzle
   const change = operationChanges(database)
+  const floor = versionFloor(database)
   const find = db
     .select()
     .from(keys)
@@ -127,7 +130,10 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
           .where(eq(copies.id, copy.id))
           .run()
         if (newVersion !== undefined) {
-          db.insert(copyVersions).values({ copyId: copy.id, version: newVersion, importId: uuid() }).run()
+          const { id: copyId, namespaceId } = copy
+          db.insert(copyVersions)
+            .values({ copyId, version: newVersion, namespaceId, importId: importIdOf(newVersion, uuid()) })
+            .run()
         }
         change.begin({ ...copy, generation }, kind, operationId, now)
         return { copyId: copy.id, operationId }
@@ -151,7 +157,7 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
     addVersion: (keyId, make, now) =>
       database.write(() => {
         const key = existing(keyId)
-        const next = key.latestVersion + 1
+        const next = Math.max(key.latestVersion, floor(keyId)) + 1
         insertVersion.run({ ...make(next), keyId, version: next, namespaceId: key.namespaceId })
         setLatest.run({ id: keyId, latest: next })
         database.touch(key.mountId)

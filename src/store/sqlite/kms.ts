@@ -1,7 +1,7 @@
 import { KeyferryError } from '../../core/errors.ts'
 import type { KmsStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, eq, gt, sql } from './drizzle.ts'
+import { and, eq, gt, ne, sql } from './drizzle.ts'
 import { copies, kms, mounts } from './schema.ts'
 
 export function kmsStore(database: Database): KmsStore {
@@ -50,10 +50,10 @@ export function kmsStore(database: Database): KmsStore {
           .set({ settingsBox, credentialsGeneration: row.credentialsGeneration + 1 })
           .where(eq(kms.id, id))
           .run()
-        // What was refused under the old credentials is worth another try.
+        // What is not done yet is worth another try at once; a new generation, so that a refusal of the old credentials that is on its way is none.
         db.update(copies)
-          .set({ state: 'pending', attempts: 0, nextAttemptAt: 0 })
-          .where(and(eq(copies.kmsId, id), eq(copies.state, 'stopped')))
+          .set({ state: 'pending', generation: sql`generation + 1`, attempts: 0, nextAttemptAt: 0 })
+          .where(and(eq(copies.kmsId, id), ne(copies.state, 'settled')))
           .run()
         database.touch(row.mountId)
       }),

@@ -1,6 +1,6 @@
 import type { OperationKind, OperationRow, OperationStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, eq, lte, sql } from './drizzle.ts'
+import { and, eq, lte, ne, sql } from './drizzle.ts'
 import { operations } from './schema.ts'
 
 export function operationStore(database: Database): OperationStore {
@@ -10,8 +10,12 @@ export function operationStore(database: Database): OperationStore {
     .from(operations)
     .where(and(eq(operations.namespaceId, sql.placeholder('namespaceId')), eq(operations.id, sql.placeholder('id'))))
     .prepare()
+  const prune = database.sqlite.prepare<[number, number]>(
+    `DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE finished_at < ? ORDER BY finished_at LIMIT ?)`,
+  )
   return {
     byId: (namespaceId, id) => byId.get({ namespaceId, id }) as OperationRow | undefined,
+    prune: (endedBefore, limit) => database.write(() => prune.run(endedBefore, limit).changes),
   }
 }
 
@@ -50,6 +54,13 @@ export function operationChanges(database: Database) {
     },
     end(copyId: string, generation: number, state: 'succeeded' | 'failed', reason: string | null, now: number) {
       db.update(operations).set({ state, reason, finishedAt: now }).where(pendingUpTo(copyId, generation)).run()
+    },
+    /** What was delivered before a refusal cannot be taken back yet: whoever waits for the delivery is told why it was refused. */
+    refuseDelivery(copyId: string, now: number) {
+      db.update(operations)
+        .set({ state: 'failed', finishedAt: now })
+        .where(and(eq(operations.copyId, copyId), eq(operations.state, 'pending'), ne(operations.kind, 'remove')))
+        .run()
     },
     /** Nothing of the copy is left: a removal has succeeded; a delivery that still waits was refused, for the reason noted. */
     gone(copyId: string, now: number) {

@@ -166,6 +166,7 @@ export const copyVersions = sqliteTable(
   {
     copyId: text('copy_id').notNull(),
     version: integer().notNull(),
+    namespaceId: text('namespace_id').notNull(),
     importId: text('import_id').notNull(),
     /** When an import was last sent whose answer is not known; null: none is out. */
     sentAt: integer('sent_at'),
@@ -350,4 +351,23 @@ export const rateLimits = sqliteTable(
     role: text().notNull(),
   },
   (t) => [primaryKey({ columns: [t.namespaceId, t.name] })],
+)
+
+/** Secrets of the instance that are no namespace's: `audit` salts and chains the audit log. Sealed under the root namespace's key. */
+export const instanceSecrets = sqliteTable('instance_secrets', {
+  name: text().primaryKey(),
+  box: blob({ mode: 'buffer' }).notNull(),
+})
+
+/** How far each chain of the audit log got, so that a cut-off end shows. */
+export const auditHeads = sqliteTable(
+  'audit_heads',
+  {
+    sink: text().notNull(),
+    run: text().notNull(),
+    sequence: integer().notNull(),
+    mac: text().notNull(),
+    at: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.sink, t.run] })],
 )

@@ -40,11 +40,13 @@ export function wrappingKeyStore(database: Database): WrappingKeyStore {
         if (row?.state !== 'planned')
           throw new KeyferryError('conflict', 'the key encryption key was replaced meanwhile')
         db.update(wrappingKeys).set({ state: 'pinned', keyId, fingerprint }).where(eq(wrappingKeys.id, id)).run()
+        database.touchAll()
         return { id, name: row.name, state: 'pinned' as const, keyId, fingerprint }
       }),
     retire: (id, reason) =>
       database.write(() => {
         db.update(wrappingKeys).set({ state: 'retired', reason }).where(eq(wrappingKeys.id, id)).run()
+        database.touchAll()
       }),
   }
 }

@@ -176,16 +176,16 @@ describe('versions', () => {
     const { core, scope, waiting } = gateway
     const alien = Buffer.from('not our key')
     const originals = cloud.act.bind(cloud)
-    cloud.act = (call, effect) => {
-      const result = originals(call, effect)
+    cloud.act = async (call, effect) => {
+      const result = await originals(call, effect)
       return call.call === 'import' ? { ...result, publicKey: alien } : result
     }
     await expect(distribute()).rejects.toThrow(/another public key/)
     expect(cloud.keys.size).toBe(0)
     cloud.act = originals
     await distribute()
-    cloud.act = (call, effect) => {
-      const result = originals(call, effect)
+    cloud.act = async (call, effect) => {
+      const result = await originals(call, effect)
       return call.call === 'import' ? { ...result, publicKey: alien } : result
     }
     expect((await core.keys.rotate(scope, 'orders', waiting)).warnings[0]).toMatch(/another public key/)

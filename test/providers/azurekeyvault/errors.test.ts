@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer, readRetryAfter, transportTrouble } from '../../../src/providers/azurekeyvault/errors.ts'
+import { readAnswer, readRetryAfter } from '../../../src/providers/azurekeyvault/errors.ts'
+import { transportTrouble } from '../../../src/providers/azurekeyvault/transport.ts'
 
 describe('an error body', () => {
   it.each<[string | undefined | null, string | undefined, string | undefined]>([

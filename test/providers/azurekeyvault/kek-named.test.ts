@@ -84,7 +84,7 @@ describe('one that the KMS names', () => {
     [
       'of other material',
       () => altered({ n: rsaPair(2048, 99).privateKey.export({ format: 'jwk' }).n }),
-      'its fingerprint is sha256:',
+      'has another fingerprint than kek_fingerprint says: its fingerprint is sha256:',
     ],
     ['disabled', () => altered({}, { enabled: false }), 'it is disabled'],
     ['in software', () => altered({ kty: 'RSA' }), 'it is of type RSA, not RSA-HSM'],

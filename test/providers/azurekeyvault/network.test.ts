@@ -87,7 +87,8 @@ describe('what cannot be reached', () => {
       kind: 'unavailable',
       effect: 'none',
       serviceCode: 'ECONNREFUSED',
-      message: 'could not delete the key "key": no connection to prod-keys.vault.azure.net (ECONNREFUSED)',
+      message:
+        'could not delete the key "key": no connection to the operator\'s address for prod-keys.vault.azure.net (ECONNREFUSED)',
     })
   })
 
@@ -99,7 +100,9 @@ describe('what cannot be reached', () => {
       effect: 'none',
       serviceCode: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/),
     })
-    expect(error.message).toMatch(/the name prod-keys\.vault\.azure\.net (is not known to DNS|cannot be looked up now)/)
+    expect(error.message).toMatch(
+      /the name of the operator's address for prod-keys\.vault\.azure\.net (is not known to DNS|cannot be looked up now)/,
+    )
   })
 })
 
@@ -249,13 +252,33 @@ describe('the proxy', () => {
     })
   })
 
+  it.each([
+    [
+      'refuses connections',
+      '127.0.0.1:1',
+      "no connection to the operator's proxy, on the way to prod-keys.vault.azure.net (ECONNREFUSED)",
+    ],
+    [
+      'has a name that DNS does not know',
+      'no-such-proxy.invalid:3128',
+      "the name of the operator's proxy, on the way to prod-keys.vault.azure.net is not known to DNS: is it spelled right, and does it exist?",
+    ],
+  ])('that %s is told from the vault, and never refuses it', async (_what, address, sentence) => {
+    const azure = { ...withCloud(direct), proxy: { httpsProxy: `http://user:canary-pass@${address}` } }
+    expect(await failure((await openAnother(bench, { azure })).remove('key'))).toMatchObject({
+      kind: 'unavailable',
+      effect: 'none',
+      message: `could not delete the key "key": ${sentence}`,
+    })
+  })
+
   it('is not asked for a name in NO_PROXY', async () => {
     const proxy = await startProxy()
     const clouds = { Corp: { authorityHost: 'https://login.invalid', vaultSuffix: 'kv.invalid' } }
-    const azure = { clouds, proxy: { httpsProxy: `http://${proxy.url}`, noProxy: '.kv.invalid' } }
+    const azure = { clouds, proxy: { httpsProxy: `http://${proxy.url}`, noProxy: '.kv.invalid' }, lookUpAgainMs: 1 }
     const settings = { ...bench.settings, credentials: { ...bench.settings.credentials, environment: 'Corp' } }
     const error = await failure((await openAnother(bench, { azure, settings })).describe('nothing'))
-    expect(error.message).toContain('the name prod-keys.kv.invalid')
+    expect(error.message).toContain('there is no vault prod-keys.kv.invalid, DNS does not know the name')
     expect(proxy.asked).toEqual([])
   })
 

@@ -127,7 +127,7 @@ export class OAuthService {
 /** RFC 6749 3.3: names with blanks between. Undefined where nothing is asked for. Throws `ScopeError` for what are no names. */
 function scopeNames(scope: string | undefined): string[] | undefined {
   const words = (scope ?? '').split(' ')
-  if (words.length > 100) throw new ScopeError()
+  if (words.length > 100 || !words.every((word) => /^[\x21-\x7e]*$/.test(word))) throw new ScopeError()
   try {
     const names = policyNames(words)
     return names.length === 0 ? undefined : names

@@ -6,6 +6,8 @@ import { keyKms } from './key-kms.ts'
 import { keyRotate } from './key-rotate.ts'
 import { keys } from './keys.ts'
 import { kms } from './kms.ts'
+import { kmsDiagnose } from './kms-diagnose.ts'
+import { kmsKekRotate } from './kms-kek.ts'
 import { kmsKeys } from './kms-keys.ts'
 import { kmsList } from './kms-list.ts'
 
@@ -17,6 +19,8 @@ export const keymgmtRoutes: readonly Route<EngineCall>[] = [
   keyKms,
   kmsList,
   kms,
+  kmsDiagnose,
+  kmsKekRotate,
   kmsKeys,
   copy,
   copyReplicate,

@@ -18,14 +18,16 @@ const codes = [
 export const health = publicRoute('sys/health', {
   synopsis: 'Whether the gateway serves.',
   description: `
-200 while it is up and unsealed; it does not answer before. "activecode" chooses another status. The parameters for states that do not
-occur here ("standbyok", "sealedcode" and the like) are checked and have no effect.`,
+200 while it is up and unsealed; it does not answer before. 503 while no audit sink takes what is to be recorded. "activecode" and
+"haunhealthycode" choose other statuses. The parameters for states that do not occur here ("standbyok", "sealedcode" and the like) are checked and have no effect.`,
   read: {
     unauthenticated: true,
     handler: ({ core, options }, _params, query) => {
       for (const name of codes) statusOf(query, name)
       return {
-        status: statusOf(query, 'activecode') ?? 200,
+        status: core.audit.healthy
+          ? (statusOf(query, 'activecode') ?? 200)
+          : (statusOf(query, 'haunhealthycode') ?? 503),
         raw: {
           initialized: true,
           sealed: false,
@@ -38,6 +40,7 @@ occur here ("standbyok", "sealedcode" and the like) are checked and have no effe
           enterprise: false,
           cluster_name: 'keyferry',
           cluster_id: core.instanceId,
+          ...(core.audit.healthy ? {} : { audit: 'no sink takes what is to be recorded: requests are refused' }),
         },
       }
     },

@@ -1,4 +1,5 @@
 import type { PublicRoute, Route, SystemCall } from '../route.ts'
+import { auditHash } from './audit-hash.ts'
 import { authMount, authMounts, authMountTune } from './auth-mounts.ts'
 import { capabilities, capabilitiesAccessor, capabilitiesSelf } from './capabilities.ts'
 import { health } from './health.ts'
@@ -20,6 +21,7 @@ export const publicRoutes: readonly PublicRoute[] = [health, sealStatus, init, l
 
 /** What a namespace has under `sys/`. */
 export const sysRoutes: readonly Route<SystemCall>[] = [
+  auditHash,
   authMounts,
   authMount,
   authMountTune,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Answer } from '../envelope.ts'
-import { anyObject, text } from '../fields.ts'
+import { text } from '../fields.ts'
 import { type SystemCall, systemRoute } from '../route.ts'
 import { rfc3339 } from '../times.ts'
 
@@ -12,10 +12,7 @@ export const wrappingLookup = systemRoute('wrapping/lookup', {
   write: {
     capability: 'update',
     body: z.object({ token }),
-    handler: async ({ core, presentedToken }, _, input) => {
-      const row = await core.wrapping.lookup(input.token || presentedToken)
-      return { data: { creation_path: row.creationPath, creation_time: rfc3339(row.createdAt), creation_ttl: row.ttl } }
-    },
+    handler: (call, _, input) => lookupWrapped(call, input.token),
   },
 })
 
@@ -34,19 +31,21 @@ export const wrappingWrap = systemRoute('wrapping/wrap', {
   description: 'Needs X-Vault-Wrap-TTL; the answer holds the wrapping token.',
   write: {
     capability: 'update',
-    body: z.looseObject({ '': anyObject('Any fields.') }),
-    handler: (_, __, input) => {
-      const { '': _none, ...data } = input
-      return { data }
-    },
+    body: z.looseObject({}),
+    handler: (_, __, data) => ({ data }),
   },
 })
 
+type WrapCall = Pick<SystemCall, 'core' | 'presentedToken'>
+
+/** What a wrapping token is for. */
+export async function lookupWrapped({ core, presentedToken }: WrapCall, given?: string): Promise<Answer> {
+  const row = await core.wrapping.lookup(given || presentedToken)
+  return { data: { creation_path: row.creationPath, creation_time: rfc3339(row.createdAt), creation_ttl: row.ttl } }
+}
+
 /** The answer as it was: an envelope's members, to be put into a new one. */
-export async function unwrap(
-  { core, presentedToken }: Pick<SystemCall, 'core' | 'presentedToken'>,
-  given: string | undefined,
-): Promise<Answer> {
+export async function unwrap({ core, presentedToken }: WrapCall, given?: string): Promise<Answer> {
   const { answer } = await core.wrapping.unwrap(given || presentedToken)
   const { data, auth, warnings } = JSON.parse(answer) as {
     data: Record<string, unknown> | null

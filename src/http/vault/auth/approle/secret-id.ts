@@ -8,7 +8,7 @@ import { pageOf } from '../../query.ts'
 import { type DoorCall, doorRoute } from '../../route.ts'
 
 const fields = {
-  metadata: z.unknown().describe('Metadata of the tokens: an object of strings, or its JSON.'),
+  metadata: z.unknown().optional().describe('Metadata of the tokens: an object of strings, or its JSON.'),
   cidr_list: commaList('Addresses that a login with it may come from, within those of the role.'),
   token_bound_cidrs: commaList('Addresses that its tokens can be used from, within those of the role.'),
   num_uses: wholeNumber("How often it can be used; the role's unless told."),

@@ -34,7 +34,10 @@ export const role = doorRoute('role/:name', {
       role_type: text('jwt.'),
       bound_audiences: commaList('The aud claim must have one of these; needed for JWTs that have one.'),
       bound_subject: text('What the sub claim must be.'),
-      bound_claims: z.unknown().describe('Claims and the values of which each must have one: an object, or its JSON.'),
+      bound_claims: z
+        .unknown()
+        .optional()
+        .describe('Claims and the values of which each must have one: an object, or its JSON.'),
       bound_claims_type: text('string, or glob, where "*" in a value stands for any text.'),
       user_claim: text('The claim that names whose JWT it is.'),
       user_claim_json_pointer: boolean('user_claim is a JSON pointer.'),

@@ -1,0 +1,31 @@
+import { constants, Script } from 'node:vm'
+
+/** What `src/main.ts` exports. */
+interface Main {
+  main(args: string[]): Promise<void>
+}
+
+export interface Program {
+  /** Runs the bundle; `require` is for Node's own modules, which are all that it does not hold. */
+  run(require: (name: string) => unknown): Main
+  /** The compiled code of all functions that were called so far: what `compileProgram` takes in another process. */
+  compiledCode(): Buffer
+}
+
+/** Compiles the bundle (CommonJS), out of `compiled` where that fits: the same text, V8 and flags; else from the text. */
+export function compileProgram(text: string, compiled?: Uint8Array): Program {
+  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
+    filename: 'keyferry.cjs',
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...(compiled && { cachedData: compiled }),
+  })
+  return {
+    run(require) {
+      const module = { exports: {} }
+      const body = script.runInThisContext() as (...names: unknown[]) => void
+      body(module.exports, require, module, process.execPath, '/')
+      return module.exports as Main
+    },
+    compiledCode: () => script.createCachedData(),
+  }
+}

@@ -1,0 +1,55 @@
+import { KeyferryError } from '../errors.ts'
+import { CloudError, type Connection } from '../kms/provider.ts'
+import type { CopyRow, Lease } from '../store.ts'
+
+/** One piece of work on a leased copy, as deliver.ts and withdraw.ts see it. */
+export interface Job {
+  copy: CopyRow
+  lease: Lease
+  connection: Connection
+  /** The call's time-out plus settle time of the provider, in ms. */
+  lostAfterMs: number
+  newestAfterMs: number
+  /**
+   * Sees to it that the lease has longer to run than a call may take. To be called right before every call to the cloud. Throws
+   * `Interrupted` when the job should not go on.
+   */
+  keepLease(): Promise<void>
+}
+
+/** What a job comes to, beside being done or dropped in the store. */
+export type Outcome = { again: false } | { again: true; at: number; why: string }
+
+/** What should be was turned round meanwhile, or the process is stopping: the lease is given back, and the rest taken up from there. */
+export class Interrupted extends Error {}
+
+/** How often due copies are looked for, and the bounds of the back-off, in ms. */
+export interface Timing {
+  scanMs: number
+  firstBackOffMs: number
+  lastBackOffMs: number
+}
+
+/** Doubles from the first to the last, jittered by half; not before the cloud's own Retry-After. `random` is in 0 to 1. */
+export function backOff(
+  { firstBackOffMs, lastBackOffMs }: Timing,
+  attempts: number,
+  error: unknown,
+  random: number,
+): number {
+  const most = Math.min(lastBackOffMs, firstBackOffMs * 2 ** Math.min(attempts, 20))
+  const asked = error instanceof CloudError ? (error.retryAfterMs ?? 0) : 0
+  return Math.max(asked, most / 2 + (most / 2) * random)
+}
+
+/** True for a no that sending again would not change. Trouble of our own database, or of the program, is none. */
+export function isFinal(error: unknown): boolean {
+  if (error instanceof CloudError) return error.kind === 'refused' || error.kind === 'name_taken'
+  return error instanceof KeyferryError && !['unavailable', 'conflict', 'too_many'].includes(error.code)
+}
+
+/** What callers are told; what was never meant for them stays in the log. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof CloudError || error instanceof KeyferryError) return error.message
+  return 'something unexpected went wrong in the gateway: see its log'
+}

@@ -1,0 +1,17 @@
+import { engineRoute } from '../route.ts'
+
+export const kmsDiagnose = engineRoute('kms/:name/diagnose', {
+  names: { name: 'KMS' },
+  synopsis: 'Look at everything that stands between a KMS and its first key.',
+  description: `
+Name, TLS, clock, token, permissions, kind of vault, key encryption key and room, as far as they can be told without changing anything in
+the cloud. Each finding has a level (ok, info, warning, error), a code, a message and, where there is something to do, an action; "level"
+is the worst of them. An answer is a success whatever was found.`,
+  read: {
+    capability: 'read',
+    handler: async (call, { name }) => {
+      const { level, findings } = await call.core.kms.diagnose(call.scope, name)
+      return { data: { findings, level } }
+    },
+  },
+})

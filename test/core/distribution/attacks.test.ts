@@ -1,0 +1,318 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type BetterSqlite3 from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { KeyferryError } from '../../../src/core/errors.ts'
+import { CloudError } from '../../../src/core/kms/provider.ts'
+import { type TestCore, testCore } from '../../support/gateway.ts'
+import { type Disturbance, MemoryCloud, memoryProvider } from '../../support/memory-provider.ts'
+
+/** What would lose, double, expose or delete a key if it went wrong: each was once seen to go wrong, or nearly. */
+
+let cloud: MemoryCloud
+let gateway: TestCore
+let late = 0
+const refused = () => new CloudError('refused', 'the cloud said no')
+const down = () => new CloudError('unavailable', 'the cloud is down')
+const clouds = () => new Map([['one', cloud]])
+
+beforeEach(async () => {
+  cloud = new MemoryCloud()
+  late = 0
+  gateway = await testCore({ providers: [memoryProvider(clouds())], context: { now: () => Date.now() + late } })
+  const { core, scope, waiting } = gateway
+  await core.keys.write(scope, 'orders', { type: 'ecdsa-p256' }, waiting)
+  await core.kms.write(scope, 'first', { provider: 'memory', keyCollection: 'one', credentials: { secret: 'old' } })
+})
+afterEach(() => gateway.close())
+
+const now = { deadline: 0 }
+const distribute = (more = {}, waiting = gateway.waiting) =>
+  gateway.core.distribution.distribute(gateway.scope, 'first', 'orders', { purpose: ['sign'], ...more }, waiting)
+const rotate = (waiting = gateway.waiting) => gateway.core.keys.rotate(gateway.scope, 'orders', waiting)
+const remove = (waiting = gateway.waiting) =>
+  gateway.core.distribution.remove(gateway.scope, 'first', 'orders', waiting)
+const view = () => gateway.core.distribution.read(gateway.scope, 'first', 'orders')
+const there = async () => cloud.keys.get((await view()).remoteName) ?? []
+const count = (call: string) => cloud.calls.filter((one) => one.call === call).length
+const eventually = { timeout: 10_000, interval: 10 }
+const turn = (ms: number) => new Promise((go) => setTimeout(go, ms))
+/** The next calls of a kind meet these, one each; then all is well. */
+const next = (call: string, ...disturbances: Disturbance[]) => {
+  cloud.disturb = (one) => (one.call === call ? disturbances.shift() : undefined)
+}
+
+describe('trouble of our own database', () => {
+  it('is no refusal of the cloud: nothing is taken back or stopped for it', async () => {
+    const { seen } = gateway.store.copies
+    let times = 2
+    gateway.store.copies.seen = async (...args) => {
+      if (times-- > 0) throw new KeyferryError('unavailable', 'the database is locked by another process')
+      return await seen(...args)
+    }
+    expect(await distribute()).toEqual([])
+    expect(await there()).toHaveLength(1)
+    expect([count('import'), count('remove')]).toEqual([1, 0])
+  })
+
+  it('that cannot tell what came of an operation is not called success', async () => {
+    next('describe', { takesMs: 60, error: down() })
+    gateway.store.operations.byId = () => {
+      throw new KeyferryError('unavailable', 'the database is locked by another process')
+    }
+    expect(await distribute({}, { deadline: Date.now() + 30 })).toEqual([
+      expect.stringMatching(/^operation [0-9a-f-]{36}: what came of it is not known/),
+    ])
+  })
+
+  it('that held a write up for long does not make the time of sending a lie', async () => {
+    const { sent } = gateway.store.copies
+    let slow = true
+    let recordedAt = 0
+    gateway.store.copies.sent = async (lease, version, at) => {
+      recordedAt = at
+      await sent(lease, version, at)
+      if (slow) late += 20_000
+      slow = false
+    }
+    const ages: number[] = []
+    cloud.disturb = ({ call }) => {
+      if (call === 'import') ages.push(Date.now() + late - recordedAt)
+      return undefined
+    }
+    expect(await distribute()).toEqual([])
+    expect(ages).toHaveLength(1)
+    expect(ages[0]).toBeLessThan(5_000)
+  })
+})
+
+describe('material that is not ours', () => {
+  it('is never enabled again, whatever sets the copy going', async () => {
+    await distribute()
+    const act = cloud.act.bind(cloud)
+    const foreign = new Set<string>()
+    cloud.act = async (call, effect, time) => {
+      const result = await act(call, effect, time)
+      if (call.call === 'import') foreign.add((result as { remoteVersion: string }).remoteVersion)
+      const of = (one: { remoteVersion?: string } | undefined) =>
+        one?.remoteVersion !== undefined && foreign.has(one.remoteVersion)
+          ? { ...one, publicKey: Buffer.from('somebody else') }
+          : one
+      const seen = result as { latest?: { remoteVersion: string }; remoteVersion?: string } | undefined
+      return (seen?.latest ? { ...seen, latest: of(seen.latest) } : of(seen)) as typeof result
+    }
+    expect((await rotate()).warnings[0]).toMatch(/another public key/)
+    expect((await there()).map((one) => one.enabled)).toEqual([true, false])
+    const { core, scope, waiting } = gateway
+    await core.kms.write(scope, 'first', { credentials: {} })
+    await expect.poll(async () => (await view()).state, eventually).toBe('stopped')
+    await expect(distribute()).rejects.toThrow(/another public key/)
+    await core.keys.write(scope, 'orders', { minEnabledVersion: 0 }, waiting)
+    expect((await there()).map((one) => one.enabled)).toEqual([true, false])
+    expect(await view()).toMatchObject({ state: 'stopped', reason: expect.stringMatching(/another public key/) })
+    expect(count('remove')).toBe(0)
+  })
+})
+
+describe('what should be changes while a job is at work', () => {
+  it('a refusal of the old does not end the new: a removal goes on', async () => {
+    await distribute()
+    const name = (await view()).remoteName
+    next('import', { takesMs: 60, error: refused() })
+    await rotate(now)
+    await expect.poll(() => count('import'), eventually).toBe(2)
+    expect(await remove()).toEqual([])
+    expect(cloud.keys.has(name)).toBe(false)
+  })
+
+  it('a removal that was let go while it was refused is not forgotten', async () => {
+    await distribute()
+    const name = (await view()).remoteName
+    next('describe', { takesMs: 60, error: refused() }, { error: refused() }, { error: refused() })
+    expect((await remove(now))[0]).toMatch(/still going on/)
+    await expect(view()).rejects.toMatchObject({ code: 'not_found' })
+    await expect.poll(() => cloud.keys.has(name), eventually).toBe(false)
+    await expect.poll(() => gateway.store.copies.due(Number.MAX_SAFE_INTEGER, 10), eventually).toEqual([])
+  })
+
+  it('credentials replaced while the old ones are being refused are tried', async () => {
+    await distribute()
+    next('import', { takesMs: 60, error: refused() })
+    await rotate(now)
+    await expect.poll(() => count('import'), eventually).toBe(2)
+    await gateway.core.kms.write(gateway.scope, 'first', { credentials: { secret: 'new' } })
+    await expect.poll(async () => (await there()).length, eventually).toBe(2)
+  })
+
+  it('a refused removal gives back a copy that is still behind, and it catches up', async () => {
+    await distribute()
+    next('import', { error: down() })
+    await rotate(now)
+    await expect.poll(() => count('import'), eventually).toBe(2)
+    next('remove', { error: refused() })
+    await expect(remove()).rejects.toMatchObject({ code: 'refused', message: 'the cloud said no' })
+    await expect.poll(async () => (await there()).length, eventually).toBe(2)
+    await expect.poll(async () => (await view()).state, eventually).toBe('settled')
+  })
+
+  it('a removal ends a long delivery instead of waiting for it', async () => {
+    for (let version = 2; version <= 60; version++) await rotate()
+    cloud.disturb = ({ call }) => (call === 'import' ? { takesMs: 30 } : undefined)
+    await distribute({}, now)
+    await expect.poll(() => count('import'), eventually).toBeGreaterThan(0)
+    expect(await remove()).toEqual([])
+    expect(count('import')).toBeLessThan(40)
+    expect(cloud.keys.size).toBe(0)
+  })
+
+  it('a mount removed meanwhile is not called success', async () => {
+    next('describe', { takesMs: 60 })
+    const answer = distribute()
+    await expect.poll(() => count('describe'), eventually).toBe(1)
+    await gateway.core.mounts.remove('root', 'keymgmt')
+    expect(await answer).toEqual([expect.stringMatching(/what came of it is not known/)])
+  })
+})
+
+describe('a first delivery', () => {
+  it('that was answered "still going" is not taken back because a rotation waits when it is refused', async () => {
+    next('describe', { error: new CloudError('throttled', 'too many', { retryAfterMs: 30 }) })
+    expect((await distribute({}, now))[0]).toMatch(/still going on/)
+    next('import', { error: refused() })
+    const { warnings } = await rotate()
+    expect(warnings).toEqual([expect.stringMatching(/\(rotate\) was refused by the KMS: the cloud said no$/)])
+    expect(await view()).toMatchObject({ state: 'stopped', reason: 'the cloud said no' })
+  })
+
+  it('that never sent anything can be removed while the cloud is down', async () => {
+    cloud.disturb = () => ({ error: down() })
+    expect((await distribute({}, now))[0]).toMatch(/still going on/)
+    expect(await remove()).toEqual([])
+    await expect(view()).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('asked for again with other parameters changes nothing, also where it was stopped', async () => {
+    await distribute()
+    next('import', { error: refused() })
+    await rotate()
+    const calls = cloud.calls.length
+    await expect(distribute({ purpose: ['verify'] })).rejects.toMatchObject({ code: 'invalid' })
+    await turn(120)
+    expect(cloud.calls).toHaveLength(calls)
+    expect((await view()).state).toBe('stopped')
+  })
+})
+
+it('a KMS that does not do what it says it did is not asked without end', async () => {
+  await distribute()
+  await rotate()
+  const act = cloud.act.bind(cloud)
+  cloud.act = async (call, effect, time) => await act(call, call.call === 'set-enabled' ? () => undefined as never : effect, time)
+  const { core, scope } = gateway
+  await core.keys.write(scope, 'orders', { minEnabledVersion: 2 }, now)
+  await turn(150)
+  expect(count('set-enabled')).toBeGreaterThan(0)
+  expect(count('set-enabled')).toBeLessThan(30)
+  cloud.act = act
+  await expect.poll(async () => (await there()).map((one) => one.enabled), eventually).toEqual([false, true])
+})
+
+it('requests that wait are answered when the gateway stops', async () => {
+  next('describe', { takesMs: 60, error: new CloudError('throttled', 'too many', { retryAfterMs: 60_000 }) })
+  const answer = distribute()
+  await expect.poll(() => count('describe'), eventually).toBe(1)
+  await gateway.core.close()
+  expect((await answer)[0]).toMatch(/still going on/)
+})
+
+describe('on a file', () => {
+  const Sqlite = createRequire(import.meta.url)('better-sqlite3') as typeof BetterSqlite3
+  let folder: string
+  let file: string
+  let first: TestCore
+  let second: TestCore
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'keyferry-'))
+    file = join(folder, 'keyferry.db')
+    first = await testCore({ file, providers: [memoryProvider(clouds())] })
+    second = await testCore({ file, rootKey: first.rootKey, providers: [memoryProvider(clouds())] })
+    await first.core.keys.write(first.scope, 'orders', { type: 'ecdsa-p256' }, first.waiting)
+    await first.core.kms.write(first.scope, 'first', { provider: 'memory', keyCollection: 'one', credentials: {} })
+  })
+  afterEach(async () => {
+    await first.close()
+    await second.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('a first delivery that another process was refused leaves nothing behind either', async () => {
+    first.store.copies.lease = async () => undefined
+    next('import', { error: refused() })
+    const { core, scope, waiting } = first
+    await expect(
+      core.distribution.distribute(scope, 'first', 'orders', { purpose: ['sign'] }, waiting),
+    ).rejects.toMatchObject({ code: 'refused', message: 'the cloud said no' })
+    expect(await core.distribution.kmsOfKey(scope, 'orders')).toEqual([])
+    expect(cloud.keys.size).toBe(0)
+  })
+
+  it('a row that was pointed elsewhere does not serve', async () => {
+    const other = new MemoryCloud()
+    const providers = [memoryProvider(new Map([...clouds(), ['two', other]]))]
+    await first.close()
+    await second.close()
+    const sqlite = new Sqlite(file)
+    sqlite.prepare("UPDATE kms SET key_collection = 'two'").run()
+    sqlite.close()
+    first = await testCore({ file, rootKey: first.rootKey, providers })
+    const { core, scope, waiting } = first
+    const corrupt = expect.objectContaining({ code: 'corrupt' })
+    await expect(core.kms.write(scope, 'first', { credentials: { secret: 'fresh' } })).rejects.toEqual(corrupt)
+    await expect(
+      core.distribution.distribute(scope, 'first', 'orders', { purpose: ['sign'] }, waiting),
+    ).rejects.toEqual(corrupt)
+    expect([cloud.calls, other.calls]).toEqual([[], []])
+  })
+
+  it('a copy that was pointed to the KMS of another namespace is not delivered there', async () => {
+    const { core, scope, waiting } = first
+    await core.distribution.distribute(scope, 'first', 'orders', { purpose: ['sign'] }, waiting)
+    await first.close()
+    await second.close()
+    const sqlite = new Sqlite(file)
+    sqlite.prepare("UPDATE copies SET namespace_id = 'somebody', state = 'pending', next_attempt_at = 0").run()
+    sqlite.close()
+    const calls = cloud.calls.length
+    first = await testCore({ file, rootKey: first.rootKey, providers: [memoryProvider(clouds())] })
+    const state = async () => (await first.core.distribution.read(first.scope, 'first', 'orders')).reason
+    await expect.poll(state, eventually).toMatch(/another namespace/)
+    expect(cloud.calls).toHaveLength(calls)
+  })
+})
+
+it('the connection of a removal that outlived its request is closed when it is done', async () => {
+  let open = 0
+  const provider = memoryProvider(clouds())
+  const counted: typeof provider = {
+    ...provider,
+    open: async (...args) => {
+      open += 1
+      return { ...(await provider.open(...args)), close: () => void (open -= 1) }
+    },
+  }
+  await gateway.close()
+  gateway = await testCore({ providers: [counted] })
+  const { core, scope, waiting } = gateway
+  await core.keys.write(scope, 'orders', { type: 'ecdsa-p256' }, waiting)
+  await core.kms.write(scope, 'first', { provider: 'memory', keyCollection: 'one', credentials: {} })
+  await distribute()
+  const name = (await view()).remoteName
+  next('describe', { error: down() })
+  await remove(now)
+  await core.kms.delete(scope, 'first')
+  await expect.poll(() => cloud.keys.has(name), eventually).toBe(false)
+  await expect.poll(() => open, eventually).toBe(0)
+})

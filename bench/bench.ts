@@ -72,7 +72,13 @@ const bench = {
 const figures: Figure[] = []
 for (const { name, run } of chosen) {
   process.stderr.write(`${name} …\n`)
-  figures.push(...(await run(bench)))
+  try {
+    figures.push(...(await run(bench)))
+  } catch (error) {
+    console.error(error)
+    process.exitCode = 1
+    figures.push({ what: name, value: undefined, unit: '', note: 'failed, see above' })
+  }
 }
 await (await shared)?.stop()
 

@@ -40,6 +40,7 @@ CREATE TABLE `copies` (
 	`next_attempt_at` integer NOT NULL,
 	`distributed_at` integer NOT NULL,
 	`settings_box` blob,
+	`delete_sent_at` integer,
 	`lease_owner` text,
 	`lease_until` integer NOT NULL,
 	`fence` integer NOT NULL

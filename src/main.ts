@@ -26,6 +26,11 @@ const commands: Readonly<Record<string, Entry>> = {
     example: 'keyferry serve --data /var/lib/keyferry --listen 127.0.0.1:8200',
     load: () => import('./commands/serve.ts'),
   },
+  audit: {
+    summary: 'check that an audit log is whole and unchanged',
+    example: 'keyferry audit verify --data /var/lib/keyferry audit.log',
+    load: () => import('./commands/audit.ts'),
+  },
   emulator: {
     summary: 'run the Key Vault emulator alone, for your own tests',
     example: 'keyferry emulator azurekeyvault --listen 127.0.0.1:8443',

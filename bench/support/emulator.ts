@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
@@ -15,7 +16,7 @@ export interface Emulator {
 }
 
 const vault = 'bench-vault'
-const credentials = { tenant_id: 'bench-tenant', client_id: 'bench-client', client_secret: 'bench-secret' }
+const credentials = { tenant_id: randomUUID(), client_id: randomUUID(), client_secret: 'bench-secret' }
 const adminToken = 'bench-admin'
 
 /** Starts one with a premium vault. */

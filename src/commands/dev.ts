@@ -5,9 +5,10 @@ import { join, resolve } from 'node:path'
 import { azureOptions } from '../config/azure.ts'
 import { CommandError, exitCodes } from '../config/exit-codes.ts'
 import { defaultListen, isLoopback, listenForm, parseListen } from '../config/listen.ts'
-import { rootKeySource } from '../config/root-key.ts'
+import { unsealing } from '../config/root-key.ts'
 import { systemContext } from '../core/context.ts'
 import type { Core } from '../core/core.ts'
+import { unseal } from '../core/seal/unsealing.ts'
 import type { KeyVaultEmulator } from '../emulator/azurekeyvault/index.ts'
 import { parseCommand, usageError } from './command.ts'
 import { checkDataFolder, databaseFile, devFile, makeDataFolder } from './data-folder.ts'
@@ -68,7 +69,7 @@ export async function run(args: string[]): Promise<void> {
   const emulator = options['use-azure-environment'] ? undefined : await startDevEmulator(principal)
   const gateway = await startGateway({
     database: join(folder, databaseFile),
-    rootKey: rootKeySource({ file: undefined, dataFolder: folder, environment: {} }).read(),
+    rootKeys: await unseal(unsealing({ file: undefined, dataFolder: folder, environment: {} })),
     azure: emulator ? throughEmulator(emulator) : azureOptions(undefined, process.env),
     listen,
     context: { ...systemContext, log: createLog({ level: options.verbose ? 'info' : 'warn', format: 'text' }) },

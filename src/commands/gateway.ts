@@ -1,11 +1,12 @@
 import { CommandError, exitCodes, systemCode } from '../config/exit-codes.ts'
 import type { ListenAddress } from '../config/listen.ts'
+import type { AuditOptions } from '../core/audit/service.ts'
 import type { Context } from '../core/context.ts'
 import { type Core, createCore } from '../core/core.ts'
 import { KeyferryError } from '../core/errors.ts'
 import { createKeyGenerator, type KeyGeneratorOptions } from '../core/keys/pool.ts'
 import { ProviderRegistry } from '../core/kms/registry.ts'
-import type { RootKey } from '../core/seal/root-key.ts'
+import type { RootKeys } from '../core/seal/unsealing.ts'
 import { createApp } from '../http/app.ts'
 import { type AzureOptions, createAzureKeyVaultProvider } from '../providers/azurekeyvault/index.ts'
 import { serveNode } from '../serve/node.ts'
@@ -15,12 +16,13 @@ import { version } from '../version.ts'
 export interface GatewayOptions {
   /** Path of the database. */
   database: string
-  rootKey: RootKey
+  rootKeys: RootKeys
   azure: AzureOptions
   listen: ListenAddress
   /** PEM. */
   tls?: { cert: string; key: string } | undefined
   keyPool?: KeyGeneratorOptions['pool']
+  audit?: AuditOptions | undefined
   context: Context
   /** Called before the port opens. */
   prepare?: (core: Core) => Promise<void>
@@ -29,26 +31,37 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Where it answers, with the port that was taken. */
   url: string
+  /** After files were moved away: opens the audit log anew. */
+  reopen(): Promise<void>
   /** Takes no new requests, waits up to `graceMs` for those under way, and closes the database last. */
   close(graceMs: number): Promise<void>
 }
 
 /** Puts the parts together and listens. What fails leaves nothing open. Throws a sentence for whatever the operator can mend. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { rootKey, listen, tls, context } = options
+  const { rootKeys, listen, tls, context } = options
   const registry = new ProviderRegistry().register(createAzureKeyVaultProvider(options.azure))
   const generator = createKeyGenerator(options.keyPool ? { pool: options.keyPool } : {})
   const undo: (() => unknown)[] = [() => generator.close()]
   try {
     const store = openStore({ file: options.database })
     undo.unshift(() => store.close())
-    const core = await createCore({ store, rootKey, registry, generator, context })
+    const core = await createCore({
+      store,
+      rootKey: rootKeys.current,
+      previousRootKey: rootKeys.previous,
+      registry,
+      generator,
+      context,
+      ...(options.audit && { audit: options.audit }),
+    })
     undo.unshift(() => core.close())
     await options.prepare?.(core)
     const app = createApp(core, { version })
     const server = await serveNode(app, { ...listen, ...(tls && { tls }) }).catch(refused)
     return {
       url: server.url,
+      reopen: () => core.audit.reopen(),
       close: async (graceMs) => {
         await server.close(graceMs)
         await core.close()

@@ -5,15 +5,16 @@ import { azureOptions } from '../config/azure.ts'
 import { CommandError, exitCodes, systemReason } from '../config/exit-codes.ts'
 import { defaultListen, isLoopback, type ListenAddress, listenForm, parseListen } from '../config/listen.ts'
 import { loadSettings } from '../config/load.ts'
-import { rootKeySource } from '../config/root-key.ts'
 import type { Settings } from '../config/settings.ts'
 import { sources } from '../config/sources.ts'
 import { systemContext } from '../core/context.ts'
-import type { RootKey } from '../core/seal/root-key.ts'
 import { version } from '../version.ts'
+import { auditOptions } from './audit-options.ts'
 import { type Option, parseCommand, required } from './command.ts'
 import { checkDataFolder, databaseFile, refuseDevFolder } from './data-folder.ts'
+import type { Gateway } from './gateway.ts'
 import { createLog } from './log.ts'
+import { readRootKeys } from './root-keys.ts'
 import { stopRequested } from './stop.ts'
 
 const options: Record<string, Option> = {}
@@ -47,15 +48,22 @@ export async function run(args: string[]): Promise<void> {
   const log = createLog({ level: settings.log?.level, format: settings.log?.format })
   const listen = listenAddress(settings.listen)
   const tls = readTls(settings.tls)
-  const stop = stopRequested()
+  let gateway: Gateway | undefined
+  const stop = stopRequested(() => {
+    log('info', 'SIGHUP: opening the audit log anew')
+    gateway
+      ?.reopen()
+      .catch((error: unknown) => log('error', 'the audit log could not be opened anew', { error: String(error) }))
+  })
   const { startGateway } = await import('./gateway.ts')
-  const gateway = await startGateway({
+  gateway = await startGateway({
     database: join(data, databaseFile),
-    rootKey: readRootKey(settings, data),
+    rootKeys: await readRootKeys(settings, data),
     azure: azureOptions(settings.azure, process.env),
     listen,
     tls,
     keyPool: settings.keyPool as Record<string, number> | undefined,
+    audit: auditOptions(settings.audit),
     context: { ...systemContext, log },
   })
   if (!tls && !isLoopback(listen.host)) {
@@ -67,13 +75,6 @@ export async function run(args: string[]): Promise<void> {
   await gateway.close(settings.stopGraceMs ?? stopGraceMs)
   log('info', 'stopped')
   process.exit(exitCodes.ok)
-}
-
-/** The variable is taken out of the environment once it is read: nothing that runs later has a use for it. */
-function readRootKey(settings: Settings, dataFolder: string): RootKey {
-  const rootKey = rootKeySource({ file: settings.rootKey?.file, dataFolder, environment: process.env }).read()
-  delete process.env.KEYFERRY_ROOT_KEY
-  return rootKey
 }
 
 function listenAddress(text = defaultListen): ListenAddress {

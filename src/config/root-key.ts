@@ -1,40 +1,60 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseRootKey, type RootKey } from '../core/seal/root-key.ts'
+import { parseRootKey } from '../core/seal/root-key.ts'
+import type { RootKeySource, Unsealing } from '../core/seal/unsealing.ts'
 import { CommandError, exitCodes, systemCode, systemReason } from './exit-codes.ts'
 import type { Environment } from './load.ts'
-
-/** One place that a root key can come from. */
-export interface RootKeySource {
-  /** For messages. */
-  name: string
-  /** Throws a `CommandError` or a `KeyferryError` that says what is wrong with it; never repeats the key. */
-  read(): RootKey
-}
 
 /** The name under which systemd hands over the key: `LoadCredential=keyferry-root-key:/path`. */
 export const systemdCredential = 'keyferry-root-key'
 export const rootKeyFile = 'root.key'
+/** What follows the name of a file or credential for the root key before the present one. */
+const previousSuffix = '-previous'
+
+interface Places {
+  /** What the settings name. */
+  file: string | undefined
+  previousFile?: string | undefined
+  /** Where `root.key` may be; undefined for none. */
+  dataFolder: string | undefined
+  environment: Environment
+}
 
 /**
  * The place that holds the root key, the first of: the file that the settings name, the variable KEYFERRY_ROOT_KEY, systemd's
- * credential, and `root.key` in the data folder.
+ * credential, and `root.key` in the data folder. Reading it throws a `CommandError` or a `KeyferryError` that never repeats the key.
  */
-export function rootKeySource(options: {
-  file: string | undefined
-  dataFolder: string
-  environment: Environment
-}): RootKeySource {
-  const { file, dataFolder, environment } = options
-  if (file !== undefined) return fromFile(file)
-  const value = environment.KEYFERRY_ROOT_KEY
-  if (value !== undefined) return { name: 'KEYFERRY_ROOT_KEY', read: () => parseRootKey(value, 'KEYFERRY_ROOT_KEY') }
+export function rootKeySource({ file, dataFolder, environment }: Places): RootKeySource {
+  const place =
+    file === undefined ? fromEnvironment('KEYFERRY_ROOT_KEY', systemdCredential, environment) : fromFile(file)
+  if (place) return place
+  if (dataFolder !== undefined) return fromFile(join(dataFolder, rootKeyFile))
+  throw new CommandError(
+    exitCodes.config,
+    `there is no root key: give it with --root-key-file, KEYFERRY_ROOT_KEY or the credential ${systemdCredential}`,
+  )
+}
+
+/**
+ * Where root keys come from. The one before the present one, which only a rotation needs, is looked for in the same places under names with
+ * `previous`, wherever the present one is, so that a rotation can also move it.
+ */
+export function unsealing(places: Places): Unsealing {
+  const { previousFile, dataFolder, environment } = places
+  const before =
+    previousFile === undefined
+      ? fromEnvironment('KEYFERRY_ROOT_KEY_PREVIOUS', `${systemdCredential}${previousSuffix}`, environment)
+      : fromFile(previousFile)
+  const beside = dataFolder === undefined ? undefined : join(dataFolder, `${rootKeyFile}${previousSuffix}`)
+  const previous = before ?? (beside !== undefined && existsSync(beside) ? fromFile(beside) : undefined)
+  return { current: rootKeySource(places), previous }
+}
+
+function fromEnvironment(variable: string, credential: string, environment: Environment): RootKeySource | undefined {
+  const value = environment[variable]
+  if (value !== undefined) return { name: variable, read: () => parseRootKey(value, variable) }
   const credentials = environment.CREDENTIALS_DIRECTORY
-  if (credentials !== undefined) {
-    const credential = fromCredential(join(credentials, systemdCredential))
-    if (credential) return credential
-  }
-  return fromFile(join(dataFolder, rootKeyFile))
+  return credentials === undefined ? undefined : fromCredential(join(credentials, credential))
 }
 
 /** systemd keeps credentials in a folder of the service's own, with modes of its choosing: those are not ours to judge. */

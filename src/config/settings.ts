@@ -41,9 +41,20 @@ export const settingsSchema = z.strictObject({
   data: text.optional(),
   listen: listen.optional(),
   tls: z.strictObject({ cert: text.optional(), key: text.optional() }).optional(),
-  rootKey: z.strictObject({ file: text.optional() }).optional(),
+  rootKey: z.strictObject({ file: text.optional(), previousFile: text.optional() }).optional(),
   log: z
     .strictObject({ level: z.enum(['info', 'warn', 'error']).optional(), format: z.enum(['text', 'json']).optional() })
+    .optional(),
+  /** Where every request and answer is recorded; nowhere unless told. */
+  audit: z
+    .strictObject({
+      /** Path of the file that lines are added to. */
+      file: text.optional(),
+      /** The same lines to standard output. */
+      stdout: z.boolean().optional(),
+      /** Says how many names a list had, not which. */
+      elideListResponses: z.boolean().optional(),
+    })
     .optional(),
   /** How long requests under way may take to end when the process is asked to stop. */
   stopGraceMs: milliseconds.optional(),

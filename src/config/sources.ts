@@ -40,6 +40,20 @@ export const sources: readonly Source[] = [
     help: 'the root key, when it is not DIR/root.key',
   },
   {
+    path: ['rootKey', 'previousFile'],
+    flag: 'root-key-file-previous',
+    variable: 'KEYFERRY_ROOT_KEY_FILE_PREVIOUS',
+    value: 'FILE',
+    help: 'the root key before it, during a rotation, when it is not DIR/root.key-previous',
+  },
+  {
+    path: ['audit', 'file'],
+    flag: 'audit-file',
+    variable: 'KEYFERRY_AUDIT_FILE',
+    value: 'FILE',
+    help: 'record every request and answer in this file; SIGHUP opens it anew',
+  },
+  {
     path: ['log', 'level'],
     flag: 'log-level',
     variable: 'KEYFERRY_LOG_LEVEL',
@@ -55,8 +69,8 @@ export const sources: readonly Source[] = [
   },
 ]
 
-/** Variables that are read elsewhere: the root key itself (root-key.ts) and the name of the configuration file. */
-export const otherVariables = ['KEYFERRY_ROOT_KEY', 'KEYFERRY_CONFIG'] as const
+/** Variables that are read elsewhere: the root keys themselves (root-key.ts) and the name of the configuration file. */
+export const otherVariables = ['KEYFERRY_ROOT_KEY', 'KEYFERRY_ROOT_KEY_PREVIOUS', 'KEYFERRY_CONFIG'] as const
 
 /**
  * Kubernetes and Docker put such variables into every container near a service named "keyferry" (KEYFERRY_SERVICE_HOST,

@@ -9,6 +9,7 @@ import { rootToken, TokenService } from './access/tokens.ts'
 import { WrappingService } from './access/wrapping.ts'
 import { openAudit } from './audit/open.ts'
 import type { AuditOptions, AuditService } from './audit/service.ts'
+import { RestoreService } from './backup/service.ts'
 import { type Context, systemContext } from './context.ts'
 import { OperationWaiter } from './distribution/operations.ts'
 import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
@@ -61,6 +62,7 @@ export interface Core {
   doors: Doors
   operations: OperationWaiter
   seal: SealKeeper
+  restore: RestoreService
   /** The namespace of a path ('' is the root), undefined when there is none. */
   namespace(path: string): Promise<NamespaceRow | undefined>
   /** To be called at the start of each request: drops what is remembered when another process changed the database. True: it did. */
@@ -179,6 +181,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     doors,
     operations,
     seal,
+    restore: new RestoreService({ context, store, connections }),
     namespaces,
     wrapping: new WrappingService({ context, store, keyring, signer }),
     quotas,

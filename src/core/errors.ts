@@ -8,6 +8,8 @@
  * - `unauthenticated`: no token, or one that does not verify
  * - `denied`: a good token without the right
  * - `unsupported_path`, `unsupported_operation`, `no_route`: Vault's three answers to a request that nothing serves
+ * - `unsupported_type`: a body of a kind that the operation does not take
+ * - `still_running`, `key_reused`: of an `Idempotency-Key`, whose first request still runs, or had another body
  * - `too_large`, `too_many`: size and rate limits
  * - `refused`: the cloud said no for good, with its reason
  * - `conflict`: something else is in the way right now
@@ -23,6 +25,9 @@ export type ErrorCode =
   | 'unsupported_path'
   | 'unsupported_operation'
   | 'no_route'
+  | 'unsupported_type'
+  | 'still_running'
+  | 'key_reused'
   | 'too_large'
   | 'too_many'
   | 'refused'

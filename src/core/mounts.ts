@@ -17,6 +17,17 @@ export interface MountInput {
   config?: Record<string, unknown>
 }
 
+/** A mount that was given another path. */
+export interface Move {
+  id: string
+  namespaceId: string
+  from: string
+  to: string
+}
+
+/** So many moves are remembered, to be asked for by their ids. */
+const keptMoves = 1000
+
 export interface MountServiceParts {
   context: Context
   store: { mounts: MountStore }
@@ -27,6 +38,7 @@ export class MountService {
   readonly #parts: MountServiceParts
   /** namespace id -> its mounts; forgotten when something changes. */
   readonly #known = new Map<string, MountRow[]>()
+  readonly #moves = new Map<string, Move>()
 
   constructor(parts: MountServiceParts) {
     this.#parts = parts
@@ -101,6 +113,34 @@ export class MountService {
     } finally {
       this.forget()
     }
+  }
+
+  /**
+   * Gives a mount another path in its namespace, at once and with all that is in it. Throws `not_found` when nothing is mounted at `from`,
+   * `invalid` for a path that cannot be one or is in use.
+   */
+  async move(namespaceId: string, from: string, to: string): Promise<Move> {
+    const mount = await this.at(namespaceId, from)
+    const path = mountPath(to)
+    try {
+      await this.#parts.store.mounts.move(namespaceId, mount.id, path)
+    } catch (error) {
+      if (!(error instanceof KeyferryError && error.code === 'already_exists')) throw error
+      throw new KeyferryError('invalid', `path is already in use at ${path}`, { cause: error })
+    } finally {
+      this.forget()
+    }
+    const move = { id: this.#parts.context.uuid(), namespaceId, from: mount.path, to: path }
+    const [oldest] = this.#moves.keys()
+    if (oldest !== undefined && this.#moves.size >= keptMoves) this.#moves.delete(oldest)
+    this.#moves.set(move.id, move)
+    return move
+  }
+
+  /** A move that this process made lately. */
+  moved(namespaceId: string, id: string): Move | undefined {
+    const move = this.#moves.get(id)
+    return move?.namespaceId === namespaceId ? move : undefined
   }
 
   /**

@@ -90,6 +90,8 @@ export interface CopyRow {
   nextAttemptAt: number
   distributedAt: number
   settingsBox: Buffer | null
+  /** When a delete was first sent whose effect is not known; null: none is out. */
+  deleteSentAt: number | null
   leaseOwner: string | null
   leaseUntil: number
   fence: number
@@ -251,7 +253,11 @@ export interface NamespaceStore {
   children(parentId: string): Awaitable<NamespaceRow[]>
   /** Throws `already_exists` when the path is taken, `not_found` when the parent is gone. */
   create(row: NamespaceRow, dataKey: DataKeyRow): Promise<void>
-  setMetadata(id: string, customMetadata: Record<string, string>): Promise<void>
+  /** `decide` is called inside the change with the metadata as it is then, and may throw to refuse. Throws `not_found` when it is gone. */
+  setMetadata(
+    id: string,
+    decide: (customMetadata: Record<string, string>) => Record<string, string>,
+  ): Promise<Record<string, string>>
   /** The copies of a namespace that still have a key and a KMS, with the settings of each. */
   attachedCopies(id: string): Awaitable<{ copy: CopyRow; kms: KmsRow }[]>
   /**
@@ -272,6 +278,8 @@ export interface MountStore {
     id: string,
     change: { description?: string; config?: Record<string, unknown> },
   ): Promise<void>
+  /** Gives a mount another path. Throws `not_found` when it is gone, `already_exists` as `create` does. */
+  move(namespaceId: string, id: string, path: string): Promise<void>
   /** Removes the mount with its keys and KMSs. Gives the remote names of copies that are left in clouds. */
   remove(namespaceId: string, id: string): Promise<string[]>
 }
@@ -352,7 +360,7 @@ export interface CopyStore {
    * `conflict` when the remote name is reserved by another.
    */
   create(copy: CopyRow, operationId: string): Promise<{ copy: CopyRow; touched: Touched | undefined }>
-  /** Takes the lease when it is free (or run out); undefined when somebody else has it or the copy is gone. */
+  /** Takes the lease when it is free (or run out); undefined when somebody else has it, the copy is gone, or copies are held. */
   lease(copyId: string, owner: string, now: number, until: number): Promise<CopyRow | undefined>
   extend(lease: Lease, until: number): Promise<void>
   release(lease: Lease): Promise<void>
@@ -360,6 +368,8 @@ export interface CopyStore {
   sent(lease: Lease, version: number, at: number): Promise<void>
   /** The import certainly had no effect: none is out any more. */
   notSent(lease: Lease, version: number): Promise<void>
+  /** A delete is about to be sent (`at`), or certainly had no effect (null). */
+  deleteSent(lease: Lease, at: number | null): Promise<void>
   seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
   /** The lease's generation was seen done: its operations and older ones end, and the lease with them. */
   settle(lease: Lease, now: number): Promise<void>
@@ -371,7 +381,8 @@ export interface CopyStore {
   requestRemoval(copyId: string, operationId: string, now: number): Promise<Touched>
   /**
    * A removal was refused. Where key and KMS are still known, the copy is what it was before, to be looked at once more: a version may
-   * have been on its way. Where they are not, it is tried again at `again`, for ever, and a delivery that waits for it ends as failed.
+   * have been on its way. Where they are not, or an earlier delete may have had its effect, it is tried again at `again`, for ever, and
+   * a delivery that waits for it ends as failed.
    */
   refuseRemoval(lease: Lease, reason: string, now: number, again: number): Promise<void>
   /** The removal goes on without key and KMS, with settings of its own. */

@@ -5,8 +5,9 @@ import { type Respond, respondJson } from './vault/envelope.ts'
 import type { OperationName } from './vault/route.ts'
 
 /**
- * Where each code meets the wire: the one place. Conflicts are 400 and not 409, since that is what Vault's clients know; nothing that a
- * client would send again by itself (412, 429, 5xx) is used for what sending again does not mend.
+ * Where each code meets the wire: the one place. Conflicts are 400 and not 409, since that is what Vault's clients know (409 and 422 are
+ * for those alone that send an `Idempotency-Key`); nothing that a client would send again by itself (412, 429, 5xx) is used for what
+ * sending again does not mend.
  */
 const statuses: Record<ErrorCode, number> = {
   invalid: 400,
@@ -19,6 +20,9 @@ const statuses: Record<ErrorCode, number> = {
   unsupported_path: 404,
   unsupported_operation: 405,
   no_route: 404,
+  unsupported_type: 415,
+  still_running: 409,
+  key_reused: 422,
   too_large: 413,
   too_many: 429,
   unavailable: 503,

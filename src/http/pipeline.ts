@@ -11,13 +11,13 @@ import { isWrappable, wrap, wrapTtlOf } from './middleware/wrap.ts'
 import type { AppOptions } from './options.ts'
 import { doorRoutes } from './vault/auth/doors.ts'
 import { tokenRoutes } from './vault/auth/index.ts'
-import { parseBody } from './vault/body.ts'
+import { checkPatchType, parseBody } from './vault/body.ts'
 import { type Answer, type Respond, respondAnswer, respondJson, withRequestId } from './vault/envelope.ts'
-import { helpOf } from './vault/help.ts'
+import { helpOf, wantsHelp } from './vault/help.ts'
 import { keymgmtRoutes } from './vault/keymgmt/index.ts'
 import { operationOf, unsupportedOperation, unsupportedPath, usualCapability } from './vault/operation.ts'
-import { flag, parseQuery } from './vault/query.ts'
-import type { PublicRoute, Route, SystemCall } from './vault/route.ts'
+import { parseQuery } from './vault/query.ts'
+import type { DoorCall, PublicRoute, Route, SystemCall } from './vault/route.ts'
 import { RouteTable } from './vault/route-table.ts'
 import { publicRoutes, sysRoutes } from './vault/sys/index.ts'
 import { lookupWrapped, unwrap } from './vault/sys/wrapping.ts'
@@ -27,7 +27,13 @@ const publicTable = new Map(publicRoutes.map((route) => [route.path, route]))
 const sysTable = new RouteTable(sysRoutes)
 const tokenTable = new RouteTable(tokenRoutes)
 const keymgmtTable = new RouteTable(keymgmtRoutes)
-const doorTables = new Map(Object.entries(doorRoutes).map(([type, { routes }]) => [type, new RouteTable(routes)]))
+const doorTables = new Map(
+  // A login needs no token, and is found before; here it has its help, and refuses whatever is no login.
+  Object.entries(doorRoutes).map(([type, { login, routes }]) => [
+    type,
+    new RouteTable<Route<DoorCall>>([...routes, { ...login, operations: {} }]),
+  ]),
+)
 
 /** Only these have a body that means something; any other is not read. */
 const writes = new Set(['POST', 'PUT', 'PATCH'])
@@ -71,6 +77,7 @@ export class Pipeline {
       const target = parseTarget(url)
       failed.path = target.path
       const query = parseQuery(target.query)
+      if (method === 'PATCH') checkPatchType(request.headers.get('content-type'))
       const body = writes.has(method) ? await readBody(request, this.#options) : ''
       this.#core.freshen()
       const about = { id: failed.requestId, path: target.path, remoteAddress, token: tokenOf(request.headers) }
@@ -96,6 +103,7 @@ export class Pipeline {
     const { requestId } = failed
     const name = operationOf(request.method === 'HEAD' ? 'GET' : request.method, query)
     failed.operation = name
+    if (name === 'read' && wantsHelp(query)) return respondJson(200, JSON.stringify(helpOf(route.path, route, [])))
     const operation = route.operations[name]
     if (!operation) throw unsupportedOperation()
     const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
@@ -189,8 +197,8 @@ export class Pipeline {
     failed.operation = name
     trail.operation(name)
     const match = table.match(target.segments, resolved.under)
-    if (match && name === 'read' && query.has('help') && flag(query, 'help')) {
-      return respondJson(200, JSON.stringify(helpOf(resolved.path, match.route)))
+    if (name === 'read' && wantsHelp(query) && (match || target.segments.length === resolved.under)) {
+      return respondJson(200, JSON.stringify(helpOf(resolved.path, match?.route, table.routes)))
     }
     const operation = request.method === 'HEAD' ? undefined : match?.route.operations[name]
     const needed = operation?.capability ?? usualCapability(name)

@@ -113,8 +113,28 @@ export class NamespaceService {
 
   async setMetadata(row: NamespaceRow, metadata: Record<string, string>): Promise<void> {
     checkMetadata(metadata)
+    await this.#changeMetadata(row, () => metadata)
+  }
+
+  /** Merges (RFC 7396): a value replaces, null takes away, null for the whole takes all away. Gives the namespace as it is then. */
+  async patchMetadata(row: NamespaceRow, change: Record<string, string | null> | null): Promise<NamespaceRow> {
+    const customMetadata = await this.#changeMetadata(row, (before) => {
+      const merged = Object.entries({ ...before, ...change }).filter(
+        (entry): entry is [string, string] => entry[1] !== null,
+      )
+      const metadata = change === null ? {} : Object.fromEntries(merged)
+      checkMetadata(metadata)
+      return metadata
+    })
+    return { ...row, customMetadata }
+  }
+
+  async #changeMetadata(
+    row: NamespaceRow,
+    decide: (before: Record<string, string>) => Record<string, string>,
+  ): Promise<Record<string, string>> {
     try {
-      await this.#parts.store.namespaces.setMetadata(row.id, metadata)
+      return await this.#parts.store.namespaces.setMetadata(row.id, decide)
     } finally {
       this.forget()
     }

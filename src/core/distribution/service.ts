@@ -84,6 +84,7 @@ export class DistributionService {
       nextAttemptAt: now,
       distributedAt: now,
       settingsBox: null,
+      deleteSentAt: null,
       leaseOwner: null,
       leaseUntil: 0,
       fence: 0,

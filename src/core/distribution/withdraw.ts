@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
+import { CloudError } from '../kms/provider.ts'
 import type { CopyStore } from '../store.ts'
 import type { Job, Outcome } from './job.ts'
 import { nextRemovalStep } from './plan.ts'
@@ -21,6 +22,11 @@ export async function withdraw(
     // Nothing of it was ever sent: no cloud needs to be asked.
     await store.copies.drop(lease, context.now())
     return { again: false }
+  }
+  let sentAt = copy.deleteSentAt
+  const record = async (at: number | null) => {
+    await store.copies.deleteSent(lease, at)
+    return at
   }
   for (let deletes = 0; ; ) {
     await job.keepLease()
@@ -47,6 +53,14 @@ export async function withdraw(
       }
     }
     await job.keepLease()
-    await connection.remove(copy.remoteName)
+    sentAt ??= await record(context.now())
+    try {
+      await connection.remove(copy.remoteName)
+    } catch (error) {
+      // A delete that may have had its effect, also an earlier one, cannot be answered as refused: the removal goes on.
+      const certain = error instanceof CloudError && error.effect === 'none'
+      if (certain && copy.deleteSentAt === null && deletes === 1) await record(null)
+      throw error
+    }
   }
 }

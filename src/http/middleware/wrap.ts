@@ -32,5 +32,6 @@ export async function wrap(
 ): Promise<Respond> {
   const kept = JSON.stringify({ data: answer.data, auth: answer.auth ?? null, warnings: answer.warnings ?? null })
   const info = await core.wrapping.wrap(about.namespaceId, about.path, kept, about.ttl)
-  return respondJson(200, withRequestId(about.requestId, wrappedTail(info, about.mountType)))
+  const tail = wrappedTail(info, about.mountType, answer.auth?.accessor)
+  return respondJson(200, withRequestId(about.requestId, tail))
 }

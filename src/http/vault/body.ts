@@ -1,4 +1,5 @@
-import { invalid } from '../../core/errors.ts'
+import { invalid, KeyferryError } from '../../core/errors.ts'
+import { printable } from '../../core/keys/types.ts'
 
 const nothing: Readonly<Record<string, unknown>> = Object.freeze({})
 
@@ -22,10 +23,23 @@ export function parseBody(text: string, contentType: string | null): Readonly<Re
   return value as Record<string, unknown>
 }
 
+const mergePatch = 'application/merge-patch+json'
+
+/** The one kind of patch that there is (RFC 7396). Throws `unsupported_type` for any other. */
+export function checkPatchType(contentType: string | null): void {
+  const sent = mediaTypeOf(contentType)
+  if (sent === mergePatch) return
+  const provided = sent ? `provided ${printable(sent)}` : 'provided none'
+  throw new KeyferryError('unsupported_type', `PATCH requires Content-Type of ${mergePatch}, ${provided}`)
+}
+
+function mediaTypeOf(contentType: string | null): string | undefined {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase()
+}
+
 /** Vault's rule: the type says form, and the text does not begin like JSON (curl's `-d` says form whatever is sent). */
 function isForm(text: string, contentType: string | null): boolean {
-  const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase()
-  return mediaType === 'application/x-www-form-urlencoded' && text[0] !== '{' && text[0] !== '['
+  return mediaTypeOf(contentType) === 'application/x-www-form-urlencoded' && text[0] !== '{' && text[0] !== '['
 }
 
 /** A name that comes more than once is a list. */

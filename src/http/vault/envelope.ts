@@ -61,14 +61,18 @@ export function envelopeTail(answer: Enveloped, mountType: string): string {
   return `"lease_id":"","renewable":false,"lease_duration":0,"data":${data},"wrap_info":null,"warnings":${warnings},"auth":${answer.auth ? JSON.stringify(answer.auth) : 'null'},"mount_type":"${mountType}"${repeated}}`
 }
 
-/** The envelope of an answer that is kept: nothing of it, and the token that it can be had for. */
-export function wrappedTail(info: WrapInfo, mountType: string): string {
+/**
+ * The envelope of an answer that is kept: nothing of it, and the token that it can be had for. `wrappedAccessor`: of the token in that
+ * answer, so that who made it can revoke it without unwrapping.
+ */
+export function wrappedTail(info: WrapInfo, mountType: string, wrappedAccessor: unknown): string {
   const wrapInfo = {
     token: info.token,
     accessor: info.accessor,
     ttl: info.ttl,
     creation_time: rfc3339(info.createdAt),
     creation_path: info.creationPath,
+    ...(wrappedAccessor ? { wrapped_accessor: wrappedAccessor } : {}),
   }
   return `"lease_id":"","renewable":false,"lease_duration":0,"data":null,"wrap_info":${JSON.stringify(wrapInfo)},"warnings":null,"auth":null,"mount_type":"${mountType}"}`
 }

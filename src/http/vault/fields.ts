@@ -88,6 +88,26 @@ export function pairs(description: string) {
   )
 }
 
+/**
+ * Of a merge-patch (RFC 7396): an object of strings, where null takes a member away. Null for the whole takes all away; undefined changes
+ * nothing.
+ */
+export function pairChanges(description: string) {
+  return z
+    .preprocess((value, context) => {
+      const whole = value === undefined || value === null
+      const fits = typeof value === 'object' && !Array.isArray(value)
+      if (whole || (fits && Object.values(value ?? {}).every((one) => one === null || typeof one === 'string'))) {
+        return value
+      }
+      const message = 'an object of strings (or null, to take one away) is expected'
+      context.issues.push({ code: 'custom', message, input: value })
+      return z.NEVER
+    }, z.record(z.string(), z.string().nullable()).nullable().optional())
+    .optional()
+    .describe(description)
+}
+
 /** Seconds: a number, or a Go duration such as `1h30m`, `90m`, `1d`. */
 export function duration(description: string) {
   return weak(
@@ -99,6 +119,11 @@ export function duration(description: string) {
     z.number(),
     description,
   )
+}
+
+/** A duration of a mount: an empty one, which Vault's Go clients send for what they do not set, leaves it as it is. */
+export function mountDuration(description: string) {
+  return z.preprocess((value) => (value === '' ? undefined : value), duration(description)).describe(description)
 }
 
 /** A moment: RFC 3339, or seconds since 1970. Gives seconds since 1970. */

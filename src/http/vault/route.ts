@@ -89,14 +89,14 @@ export interface RouteText {
   description: string
 }
 
-interface Definition<C, P, B extends z.ZodType> extends RouteText {
+interface Definition<C, P, B extends z.ZodType, PB extends z.ZodType> extends RouteText {
   /** Parameters that name an object, and of which kind: checked against the rule for names before anything else is done. */
   names?: Partial<Record<keyof P & string, 'key' | 'KMS'>>
   read?: Operation<C, P, URLSearchParams>
   list?: Operation<C, P, Page>
   write?: Operation<C, P, z.output<B>> & { body: B }
   /** Of JSON merge-patch (RFC 7396), which alone is taken. */
-  patch?: Operation<C, P, Record<string, unknown>> & { body: z.ZodType<Record<string, unknown>> }
+  patch?: Operation<C, P, z.output<PB>> & { body: PB }
   delete?: Operation<C, P, URLSearchParams>
 }
 
@@ -138,25 +138,25 @@ interface PublicRunnable extends DescribedOperation {
 }
 
 /** A path of an engine, relative to its mount. */
-export function engineRoute<const P extends string, B extends z.ZodType>(
+export function engineRoute<const P extends string, B extends z.ZodType, PB extends z.ZodType>(
   path: P,
-  definition: Definition<EngineCall, ParamsOf<P>, B>,
+  definition: Definition<EngineCall, ParamsOf<P>, B, PB>,
 ): Route<EngineCall> {
   return routeOf(path, definition)
 }
 
 /** A path under `sys/` or `auth/token/`. */
-export function systemRoute<const P extends string, B extends z.ZodType>(
+export function systemRoute<const P extends string, B extends z.ZodType, PB extends z.ZodType>(
   path: P,
-  definition: Definition<SystemCall, ParamsOf<P>, B>,
+  definition: Definition<SystemCall, ParamsOf<P>, B, PB>,
 ): Route<SystemCall> {
   return routeOf(path, definition)
 }
 
 /** A path of an auth mount, relative to it. */
-export function doorRoute<const P extends string, B extends z.ZodType>(
+export function doorRoute<const P extends string, B extends z.ZodType, PB extends z.ZodType>(
   path: P,
-  definition: Definition<DoorCall, ParamsOf<P>, B>,
+  definition: Definition<DoorCall, ParamsOf<P>, B, PB>,
 ): Route<DoorCall> {
   return routeOf(path, definition)
 }
@@ -181,7 +181,10 @@ export function publicRoute<B extends z.ZodType>(path: string, definition: Publi
   }
 }
 
-function routeOf<C, P, B extends z.ZodType>(path: string, definition: Definition<C, P, B>): Route<C> {
+function routeOf<C, P, B extends z.ZodType, PB extends z.ZodType>(
+  path: string,
+  definition: Definition<C, P, B, PB>,
+): Route<C> {
   const { names, read, list, write, patch, delete: remove, synopsis, description } = definition
   const checks = Object.entries(names ?? {}) as [string, 'key' | 'KMS'][]
   const runnable = <I>(

@@ -215,7 +215,9 @@ function parallelFinding(list: Verdict): Finding {
 function throttlingFinding({ client, meter }: PreflightOptions, { throttled }: Probes): Finding {
   const code = 'throttling'
   const sent = meter.count(client.target.collection)
-  const room = `this process sent ${sent} imports in the last 10 s, of the ${importLimit} that Azure takes from all callers together`
+  const room =
+    `imports sent by this process in the last 10 s, its preflights included: ${sent}, of the ${importLimit} that Azure takes from all ` +
+    'callers together'
   if (throttled === 0) return { level: 'ok', code, message: `${room}; it does not say how many are left` }
   return {
     level: 'warning',

@@ -5,13 +5,16 @@ import { type CopyRecord, copyQueries, typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
 import { endNamespace } from './namespace-removal.ts'
+import { metaRows } from './meta-rows.ts'
 import { operationChanges } from './operations.ts'
+import { holdName } from './restore.ts'
 import { copies, copyVersions, keys, keyVersions, kms, remoteNames } from './schema.ts'
 
 export function copyStore(database: Database, uuid: () => string): CopyStore {
   const db = database.drizzle
   const query = copyQueries(database)
   const change = operationChanges(database)
+  const meta = metaRows(database)
 
   /** The leased row, or no change at all: somebody else has the lease, or the copy is gone. */
   const leased = ({ copyId, fence }: Lease): CopyRecord => {
@@ -43,6 +46,20 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
       .set(values)
       .where(and(eq(copyVersions.copyId, copyId), eq(copyVersions.version, version)))
       .run()
+  }
+  /** Every version of the key that the copy does not know yet: all at first, later those made while it should have been gone. */
+  const addVersions = ({ id: copyId, namespaceId, keyId }: Pick<CopyRecord, 'id' | 'namespaceId' | 'keyId'>) => {
+    const known = new Set(query.versions.all({ copyId }).map((row) => row.version))
+    for (const { version } of db
+      .select({ version: keyVersions.version })
+      .from(keyVersions)
+      .where(eq(keyVersions.keyId, keyId ?? ''))
+      .all()) {
+      if (known.has(version)) continue
+      db.insert(copyVersions)
+        .values({ copyId, version, namespaceId, importId: importIdOf(version, uuid()) })
+        .run()
+    }
   }
   /** A copy that is there already: joined while it is under way, tried again where it was refused. */
   const join = (row: CopyRecord, operationId: string, now: number) => {
@@ -82,16 +99,7 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         db.insert(copies)
           .values({ ...copy, options: { ...copy.options } })
           .run()
-        for (const { version } of db
-          .select({ version: keyVersions.version })
-          .from(keyVersions)
-          .where(eq(keyVersions.keyId, keyId))
-          .all()) {
-          const { id: copyId, namespaceId } = copy
-          db.insert(copyVersions)
-            .values({ copyId, version, namespaceId, importId: importIdOf(version, uuid()) })
-            .run()
-        }
+        addVersions(copy)
         change.begin(copy, 'distribute', operationId, copy.distributedAt)
         return { copy, touched: { copyId: copy.id, operationId } }
       }, copy.mountId),
@@ -99,6 +107,7 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
     lease: (copyId, owner, now, until) =>
       database.write(() => {
         const row = query.byId.get({ id: copyId })
+        if (meta.get(holdName) !== undefined) return undefined
         if (row?.state !== 'pending' || (row.leaseUntil > now && row.leaseOwner !== owner)) return undefined
         const lease = { leaseOwner: owner, leaseUntil: until, fence: row.fence + 1 }
         db.update(copies).set(lease).where(eq(copies.id, copyId)).run()
@@ -119,6 +128,7 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
       }),
     sent: (lease, version, at) => database.write(() => setVersion(leased(lease).id, version, { sentAt: at })),
     notSent: (lease, version) => database.write(() => setVersion(leased(lease).id, version, { sentAt: null })),
+    deleteSent: (lease, at) => database.write(() => set(leased(lease), { deleteSentAt: at })),
     seen: (lease, version, { remoteVersion, at, enabled }) =>
       database.write(() => {
         const row = leased(lease)
@@ -167,11 +177,12 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
       database.write(() => {
         const row = leased(lease)
         if (overtaken(row, lease)) return
-        if (row.kmsId === null) {
+        if (row.kmsId === null || row.deleteSentAt !== null) {
           set(row, { ...free, reason, nextAttemptAt: Math.ceil(again), attempts: row.attempts + 1 })
           return change.refuseDelivery(row.id, now)
         }
         set(row, { ...free, desired: 'present', reason, attempts: 0, nextAttemptAt: now })
+        addVersions(row)
         change.end(row.id, row.generation, 'failed', reason, now)
       }),
     detach: (copyId, settingsBox) =>

@@ -195,10 +195,15 @@ function unwritable(cause: unknown): KeyferryError {
   return new KeyferryError('unavailable', 'the database refused the change: nothing was changed', { cause })
 }
 
-function openSqlite(file: string): BetterSqlite3.Database {
+/** Opens a file with SQLite's own library, and nothing set. Throws what that throws. */
+export function openSqlite(file: string, options: BetterSqlite3.Options = {}): BetterSqlite3.Database {
   const native = nativeBinding(dirname(file))
   // The types know only a path here; the library takes the loaded addon as well.
-  return new Sqlite(file, { timeout: startBusyMs, ...(native && { nativeBinding: native as unknown as string }) })
+  return new Sqlite(file, {
+    timeout: startBusyMs,
+    ...options,
+    ...(native && { nativeBinding: native as unknown as string }),
+  })
 }
 
 /** Why a file could not be opened, in a sentence. */

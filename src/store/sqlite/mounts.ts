@@ -12,15 +12,17 @@ export function mountStore(database: Database): MountStore {
     .where(eq(mounts.namespaceId, sql.placeholder('namespaceId')))
     .orderBy(mounts.path)
     .prepare()
+  const checkFree = ({ id, namespaceId, path }: { id: string; namespaceId: string; path: string }) => {
+    const clash = list
+      .all({ namespaceId })
+      .find((one) => one.id !== id && (one.path.startsWith(path) || path.startsWith(one.path)))
+    if (clash) throw new KeyferryError('already_exists', `the path ${path} is in use by the mount ${clash.path}`)
+  }
   return {
     list: (namespaceId) => list.all({ namespaceId }),
     create: (mount) =>
       database.write(() => {
-        const clash = list
-          .all({ namespaceId: mount.namespaceId })
-          .find((one) => one.path.startsWith(mount.path) || mount.path.startsWith(one.path))
-        if (clash)
-          throw new KeyferryError('already_exists', `the path ${mount.path} is in use by the mount ${clash.path}`)
+        checkFree(mount)
         db.insert(mounts).values(mount).run()
       }, mount.id),
     tune: (namespaceId, id, change) =>
@@ -30,6 +32,13 @@ export function mountStore(database: Database): MountStore {
           .set(change)
           .where(and(eq(mounts.namespaceId, namespaceId), eq(mounts.id, id)))
           .run()
+      }, id),
+    move: (namespaceId, id, path) =>
+      database.write(() => {
+        const mine = and(eq(mounts.namespaceId, namespaceId), eq(mounts.id, id))
+        if (!db.select().from(mounts).where(mine).get()) throw new KeyferryError('not_found', 'the mount is gone')
+        checkFree({ id, namespaceId, path })
+        db.update(mounts).set({ path }).where(mine).run()
       }, id),
     remove: (namespaceId, id) =>
       database.write(() => {

@@ -50,9 +50,13 @@ export function namespaceStore(database: Database): NamespaceStore {
         db.insert(namespaces).values(row).run()
         db.insert(dataKeys).values(dataKey).run()
       }),
-    setMetadata: (id, customMetadata) =>
+    setMetadata: (id, decide) =>
       database.write(() => {
+        const row = byId.get({ id })
+        if (row?.deletedAt !== null) throw new KeyferryError('not_found', 'the namespace is gone')
+        const customMetadata = decide(row.customMetadata)
         db.update(namespaces).set({ customMetadata }).where(eq(namespaces.id, id)).run()
+        return customMetadata
       }),
     attachedCopies: (id) => attached.all({ id }).map((row) => ({ copy: typedCopy(row.copy) as CopyRow, kms: row.kms })),
     remove: (id, detached, operationIds, now) =>

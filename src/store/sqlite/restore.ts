@@ -8,7 +8,8 @@ import { metaRows } from './meta-rows.ts'
 import { copies, copyVersions, secretIds, signingKeys, tokens, wrapped } from './schema.ts'
 import { processPrefix } from './sealed-places.ts'
 
-const holdName = 'hold'
+/** The name in meta while copies are held: nobody gets a lease of one. */
+export const holdName = 'hold'
 /** Names in meta: the number that new versions of a key must be above. */
 const floorPrefix = 'version_floor:'
 

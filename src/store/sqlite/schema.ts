@@ -149,6 +149,8 @@ export const copies = sqliteTable(
     distributedAt: integer('distributed_at').notNull(),
     /** Only of a removal without a KMS: the settings to remove with. */
     settingsBox: blob('settings_box', { mode: 'buffer' }),
+    /** When a delete was first sent whose effect is not known; null: none is out. */
+    deleteSentAt: integer('delete_sent_at'),
     leaseOwner: text('lease_owner'),
     leaseUntil: integer('lease_until').notNull(),
     fence: integer().notNull(),

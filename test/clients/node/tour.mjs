@@ -148,7 +148,7 @@ const tour = {
     await vault.enableAuth({ mount_point: 'approle', type: 'approle' })
     assert.equal((await vault.auths())['approle/'].type, 'approle')
     await vault.addPolicy({ name: 'robot', rules: 'path "keymgmt/key" { capabilities = ["list"] }' })
-    await vault.addApproleRole({ role_name: 'robot', policies: 'robot', token_ttl: '10m' })
+    await vault.addApproleRole({ role_name: 'robot', policies: 'robot', token_ttl: 600 })
     assert.deepEqual((await vault.approleRoles()).data.keys, ['robot'])
     const { role_id } = (await vault.getApproleRoleId({ role_name: 'robot' })).data
     const { secret_id } = (await vault.getApproleRoleSecret({ role_name: 'robot' })).data

@@ -157,6 +157,17 @@ describe('what should be changes while a job is at work', () => {
     await expect.poll(async () => (await view()).state, eventually).toBe('settled')
   })
 
+  it('a rotation during a removal that is then refused reaches the copy all the same', async () => {
+    await distribute()
+    next('remove', { takesMs: 60, error: refused() })
+    const removal = remove()
+    await expect.poll(() => count('remove'), eventually).toBe(1)
+    expect(await rotate()).toEqual({ version: 2, warnings: [] })
+    await expect(removal).rejects.toMatchObject({ code: 'refused' })
+    await expect.poll(async () => (await there()).length, eventually).toBe(2)
+    await expect.poll(async () => Object.keys((await view()).versions), eventually).toEqual(['1', '2'])
+  })
+
   it('a removal ends a long delivery instead of waiting for it', async () => {
     for (let version = 2; version <= 60; version++) await rotate()
     cloud.disturb = ({ call }) => (call === 'import' ? { takesMs: 30 } : undefined)

@@ -84,7 +84,7 @@ describe('one that the KMS names', () => {
     [
       'of other material',
       () => altered({ n: rsaPair(2048, 99).privateKey.export({ format: 'jwk' }).n }),
-      'has another fingerprint than kek_fingerprint says: its fingerprint is sha256:',
+      'it has another fingerprint than kek_fingerprint says: its fingerprint is sha256:',
     ],
     ['disabled', () => altered({}, { enabled: false }), 'it is disabled'],
     ['in software', () => altered({ kty: 'RSA' }), 'it is of type RSA, not RSA-HSM'],

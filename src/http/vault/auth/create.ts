@@ -71,7 +71,8 @@ async function make(
     renewable: input.renewable,
     displayName: input.display_name,
     meta: input.meta,
-    type: input.type,
+    // Vault's Go clients send an empty one where none was chosen.
+    type: input.type || undefined,
     noParent: input.no_parent,
     noDefaultPolicy: input.no_default_policy,
     boundCidrs: input.bound_cidrs,

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { invalid, KeyferryError } from '../../../core/errors.ts'
 import type { AuthMountRow } from '../../../core/store.ts'
 import { present } from '../decode.ts'
-import { boolean, duration, text } from '../fields.ts'
+import { boolean, mountDuration, text } from '../fields.ts'
 import type { SystemCall } from '../route.ts'
 
 /** What can be set of an auth mount when it is enabled (in `config`) and by tuning it. */
 export const authTunable = {
-  default_lease_ttl: duration('How long tokens live where the role does not say.'),
-  max_lease_ttl: duration('What no renewal goes beyond where the role does not say less.'),
+  default_lease_ttl: mountDuration('How long tokens live where the role does not say.'),
+  max_lease_ttl: mountDuration('What no renewal goes beyond where the role does not say less.'),
   force_no_cache: boolean('Kept and shown.'),
   listing_visibility: text('Kept and shown.'),
   token_type: text('default-service, default-batch (where roles do not say), service or batch (whatever they say).'),

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import type { MountRow } from '../../../core/store.ts'
 import { present } from '../decode.ts'
-import { boolean, duration, pairs, text } from '../fields.ts'
+import { boolean, mountDuration, pairs, text } from '../fields.ts'
 
 /** What can be set of a mount when it is made (in `config`) and by tuning it. The rest of Vault's settings is about what is not here. */
 export const tunable = {
-  default_lease_ttl: duration('Kept and shown; keys have no leases.'),
-  max_lease_ttl: duration('Kept and shown; keys have no leases.'),
+  default_lease_ttl: mountDuration('Kept and shown; keys have no leases.'),
+  max_lease_ttl: mountDuration('Kept and shown; keys have no leases.'),
   force_no_cache: boolean('Kept and shown.'),
   listing_visibility: text('Kept and shown.'),
 }

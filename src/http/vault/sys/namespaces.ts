@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { KeyferryError } from '../../../core/errors.ts'
 import type { NamespaceRow } from '../../../core/store.ts'
+import { type Answers, stringMap } from '../answers.ts'
 import { createOrUpdate } from '../existence.ts'
-import { pairs } from '../fields.ts'
+import { boolean, pairChanges, pairs } from '../fields.ts'
 import { flag, pageOf } from '../query.ts'
 import { type SystemCall, systemRoute } from '../route.ts'
 
@@ -10,11 +11,15 @@ const description = `
 A namespace is a tenant: it has mounts, keys, KMSs, policies, roles and tokens of its own, sealed under a key of its own. Names are
 relative to the namespace of the request.`
 
+const shown = z.object({ id: z.string(), path: z.string(), custom_metadata: stringMap })
+const answers: Answers = { data: shown }
+
 export const namespaces = systemRoute('namespaces', {
   synopsis: 'List the namespaces in this one.',
   description,
   list: {
     capability: 'list',
+    answers: { data: z.object({ keys: z.array(z.string()), key_info: z.record(z.string(), shown) }) },
     handler: async ({ core, namespace }, _, page) => {
       const children = await core.namespaces.list(namespace)
       const byName = new Map(children.map((child) => [`${child.path.slice(child.path.lastIndexOf('/') + 1)}/`, child]))
@@ -32,6 +37,7 @@ export const namespaceAt = systemRoute('namespaces/:path+', {
   description,
   read: {
     capability: 'read',
+    answers,
     handler: async (call, { path }) => {
       const row = await find(call, path)
       return row && { data: shape(row, call.namespace) }
@@ -40,12 +46,27 @@ export const namespaceAt = systemRoute('namespaces/:path+', {
   write: {
     capability: (call, { path }) => createOrUpdate(call.core.namespaces.at(call.namespace, path)),
     body: z.object({ custom_metadata: pairs('Names and values, shown when it is read.') }),
+    answers,
     handler: async ({ core, namespace }, { path }, input) => ({
       data: shape(await core.namespaces.create(namespace, path, input.custom_metadata), namespace),
     }),
   },
+  patch: {
+    capability: 'patch',
+    body: z.object({ custom_metadata: pairChanges('What changes; null takes a value away.') }),
+    answers,
+    handler: async ({ core, namespace }, { path }, input) => {
+      const row = await core.namespaces.at(namespace, path)
+      const change = input.custom_metadata
+      return { data: shape(change === undefined ? row : await core.namespaces.patchMetadata(row, change), namespace) }
+    },
+  },
   delete: {
     capability: 'delete',
+    query: z.object({
+      remove_remote: boolean('Removes its keys from their KMSs too; refused while there are any, else.'),
+    }),
+    answers: { data: z.object({ status: z.literal('in-progress') }), orNothing: true },
     handler: async (call, { path }, query) => {
       const row = await find(call, path)
       if (!row) return undefined

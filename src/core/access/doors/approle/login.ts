@@ -75,7 +75,6 @@ export class AppRoleLogin {
     const mount = await store.authMounts.byId(row?.door ?? nobody)
     const role = appRoleOf(row)
     if (!row || mount?.namespaceId !== at.namespaceId || mount.type !== 'approle') throw refused()
-    if (lockout.locked(row.id)) throw refused()
     if (role.bindSecretId && !this.#isGood(secret, digest)) {
       if (lockout.wrong(row.id)) {
         context.log('warn', 'an AppRole is locked out after wrong secret ids', {
@@ -86,12 +85,13 @@ export class AppRoleLogin {
       }
       throw refused()
     }
-    const fromHere = (secretRow: SecretIdRow | undefined) =>
+    // The lock is looked at last of all: of many guesses at once, none gets in after the fifth wrong one.
+    const allowed = (secretRow: SecretIdRow | undefined) =>
       !lockout.locked(row.id) &&
       [role.secretIdBoundCidrs, role.token.boundCidrs, secretRow?.cidrs ?? []].every((cidrs) =>
         inCidrs(cidrs, remoteAddress),
       )
-    const used = await this.#use(role.bindSecretId ? secret : undefined, fromHere)
+    const used = await this.#use(role.bindSecretId ? secret : undefined, allowed)
     if (used === 'refused') throw refused()
     lockout.clear(row.id)
     return { mount, row, role, secretId: used }

@@ -1,0 +1,20 @@
+//go:build !openbao
+
+package main
+
+import "github.com/hashicorp/vault/api"
+
+type (
+	Client             = api.Client
+	EnableAuthOptions  = api.EnableAuthOptions
+	MountConfigInput   = api.MountConfigInput
+	MountInput         = api.MountInput
+	ResponseError      = api.ResponseError
+	Secret             = api.Secret
+	TokenCreateRequest = api.TokenCreateRequest
+)
+
+var (
+	DefaultConfig = api.DefaultConfig
+	NewClient     = api.NewClient
+)

@@ -2,5 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 /** `npm run test:clients`: the clients that people have, each taken through the whole API of a running gateway. */
 export default defineConfig({
-  test: { include: ['test/clients/**/*.client.ts'], testTimeout: 120_000, hookTimeout: 600_000, reporters: ['default'] },
+  test: {
+    include: ['test/clients/**/*.client.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 600_000,
+    reporters: ['default'],
+  },
 })

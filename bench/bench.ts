@@ -5,6 +5,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { disk } from './measure/disk.ts'
 import { distribution } from './measure/distribution.ts'
 import { lists, longList } from './measure/lists.ts'
 import { reads } from './measure/reads.ts'
@@ -18,6 +19,7 @@ import { type Figure, table, verdict } from './support/figure.ts'
 import { type Gateway, startGateway } from './support/gateway.ts'
 
 const measurements: readonly Measurement[] = [
+  disk,
   startToAnswer,
   memory,
   reads,

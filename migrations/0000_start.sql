@@ -71,6 +71,17 @@ CREATE TABLE `data_keys` (
 );
 --> statement-breakpoint
 CREATE INDEX `data_keys_namespace` ON `data_keys` (`namespace_id`,`created_at`);--> statement-breakpoint
+CREATE TABLE `idempotent_requests` (
+	`id` text PRIMARY KEY NOT NULL,
+	`namespace_id` text NOT NULL,
+	`owner` text,
+	`box` blob NOT NULL,
+	`created_at` integer NOT NULL,
+	`expires_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `idempotent_requests_expiry` ON `idempotent_requests` (`expires_at`);--> statement-breakpoint
+CREATE INDEX `idempotent_requests_namespace` ON `idempotent_requests` (`namespace_id`);--> statement-breakpoint
 CREATE TABLE `instance_secrets` (
 	`name` text PRIMARY KEY NOT NULL,
 	`box` blob NOT NULL
@@ -250,6 +261,13 @@ CREATE UNIQUE INDEX `tokens_digest` ON `tokens` (`digest`);--> statement-breakpo
 CREATE INDEX `tokens_parent` ON `tokens` (`parent_id`);--> statement-breakpoint
 CREATE INDEX `tokens_namespace` ON `tokens` (`namespace_id`);--> statement-breakpoint
 CREATE INDEX `tokens_expiry` ON `tokens` (`expires_at`);--> statement-breakpoint
+CREATE TABLE `usage` (
+	`namespace_id` text NOT NULL,
+	`kind` text NOT NULL,
+	`used` integer NOT NULL,
+	PRIMARY KEY(`namespace_id`, `kind`)
+);
+--> statement-breakpoint
 CREATE TABLE `wrapped` (
 	`id` text PRIMARY KEY NOT NULL,
 	`namespace_id` text NOT NULL,

@@ -6,8 +6,8 @@ import { readMigrations } from '../src/store/sqlite/migration-files.ts'
 
 export const repository = resolve(import.meta.dirname, '..')
 
-/** What a bundle has in place of a module of `src/`: another file, or a text. */
-type StandIns = Readonly<Record<string, { file: string } | { text: string }>>
+/** What a bundle has in place of modules of `src/`, by their paths in the repository: another file, or a text. */
+export type StandIns = Readonly<Record<string, { file: string } | { text: string }>>
 
 /** For the modules that read files beside themselves, which a bundle does not have: what they gave here. */
 export function embedded(): StandIns {
@@ -20,22 +20,19 @@ export function embedded(): StandIns {
   }
 }
 
-/**
- * Bundles sources of this repository with esbuild, for Node. Gives esbuild's account of what went in. `standIns`: by path in the
- * repository. Throws, after esbuild has printed why, when it cannot.
- */
+/** Bundles sources of this repository with esbuild, for Node. Gives esbuild's account of what went in. Throws when it cannot. */
 export async function bundle(options: BuildOptions, standIns: StandIns = {}): Promise<Metafile> {
   const { metafile, warnings } = await build({
     absWorkingDir: repository,
     bundle: true,
     platform: 'node',
-    metafile: true,
     legalComments: 'none',
     logLevel: 'error',
     ...options,
-    plugins: [...(options.plugins ?? []), replace(standIns), plainRequire],
+    metafile: true,
+    plugins: [replace(standIns), plainImports],
   })
-  // `import.meta` of a package that asks whether it is there is no harm; one of ours would read a file that is not there.
+  // A package that asks whether it has an `import.meta` does no harm; one of ours would look for a file that is not there.
   const ours = warnings.filter(({ id, location }) => id !== 'empty-import-meta' || location?.file.startsWith('src/'))
   if (ours.length > 0) throw new Error(ours.map(({ text, location }) => `${location?.file ?? ''}: ${text}`).join('\n'))
   return metafile
@@ -47,10 +44,11 @@ function replace(standIns: StandIns): Plugin {
     setup({ onLoad, onEnd }) {
       const unused = new Set(Object.keys(standIns))
       for (const [path, standIn] of Object.entries(standIns)) {
-        onLoad({ filter: new RegExp(`^${RegExp.escape(join(repository, path))}$`) }, () => {
+        onLoad({ filter: exactly(join(repository, path)) }, () => {
           unused.delete(path)
-          const contents = 'text' in standIn ? standIn.text : readFileSync(join(repository, standIn.file), 'utf8')
-          return { contents, loader: 'ts', resolveDir: join(repository, 'file' in standIn ? join(standIn.file, '..') : '.') }
+          if ('text' in standIn) return { contents: standIn.text, loader: 'ts' }
+          const file = join(repository, standIn.file)
+          return { contents: readFileSync(file, 'utf8'), loader: 'ts', resolveDir: join(file, '..') }
         })
       }
       onEnd(() => (unused.size === 0 ? {} : { warnings: [{ text: `never imported: ${[...unused].join(', ')}` }] }))
@@ -59,18 +57,22 @@ function replace(standIns: StandIns): Plugin {
 }
 
 /**
- * Some packages are loaded by `require` (the files say why), made from `createRequire`, which esbuild does not look into. Without that
- * line it is the `require` that esbuild knows.
+ * Two ways of importing that suit Node and not esbuild. Some packages are loaded by a `require` made from `createRequire` (the files
+ * say why), which esbuild does not look into: without that line it is the `require` that esbuild knows. And `{ z }` of zod is an object
+ * with everything in it, all its languages too; as a namespace it is only what is used.
  */
-const plainRequire: Plugin = {
-  name: 'plain-require',
+const plainImports: Plugin = {
+  name: 'plain-imports',
   setup({ onLoad }) {
     onLoad({ filter: new RegExp(`^${RegExp.escape(join(repository, 'src'))}/.*\\.ts$`) }, ({ path }) => {
-      const text = readFileSync(path, 'utf8')
-      const contents = text
+      const contents = readFileSync(path, 'utf8')
         .replace('const require = createRequire(import.meta.url)\n', '')
         .replace("import { z } from 'zod'", "import * as z from 'zod'")
-      return contents === text ? undefined : { contents, loader: 'ts' }
+      return { contents, loader: 'ts' }
     })
   },
+}
+
+function exactly(path: string): RegExp {
+  return new RegExp(`^${RegExp.escape(path)}$`)
 }

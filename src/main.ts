@@ -31,6 +31,31 @@ const commands: Readonly<Record<string, Entry>> = {
     example: 'keyferry audit verify --data /var/lib/keyferry audit.log',
     load: () => import('./commands/audit.ts'),
   },
+  backup: {
+    summary: 'write an encrypted backup, while the gateway serves',
+    example: 'keyferry backup --data /var/lib/keyferry --out /backup/keyferry-1.backup',
+    load: () => import('./commands/backup.ts'),
+  },
+  restore: {
+    summary: 'make a data folder out of a backup',
+    example: 'keyferry restore --in keyferry-1.backup --data ./data --root-key-file root.key',
+    load: () => import('./commands/restore.ts'),
+  },
+  release: {
+    summary: 'let a restored gateway work on copies in clouds again',
+    example: 'keyferry release --data ./data',
+    load: () => import('./commands/release.ts'),
+  },
+  'rotate-root': {
+    summary: 'put another root key in the place of the present one',
+    example: 'keyferry rotate-root --data /var/lib/keyferry',
+    load: () => import('./commands/rotate-root.ts'),
+  },
+  doctor: {
+    summary: 'look at a KMS or a data folder: what is wrong, what to do about it',
+    example: 'keyferry doctor --kms prod',
+    load: () => import('./commands/doctor.ts'),
+  },
   emulator: {
     summary: 'run the Key Vault emulator alone, for your own tests',
     example: 'keyferry emulator azurekeyvault --listen 127.0.0.1:8443',
@@ -64,7 +89,9 @@ setting or the data folder is not right; 1 a fault of the program.`
 export async function main(args: string[]): Promise<void> {
   try {
     await dispatch(args)
-  } catch (error) {
+  } catch (thrown) {
+    const { unexplained } = await import('./store/sqlite/errors.ts')
+    const error = unexplained(thrown) ?? thrown
     report(error)
     process.exit(exitCodeOf(error))
   }

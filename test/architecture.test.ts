@@ -23,7 +23,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/providers/azurekeyvault/': ['src/providers/azurekeyvault/', 'src/core/', 'node:', '@azure/'],
   'src/store/': ['src/store/', 'src/core/', 'node:', 'better-sqlite3', 'drizzle-orm'],
   'src/emulator/azurekeyvault/': ['src/emulator/azurekeyvault/', 'node:', 'zod', '@peculiar/x509', 'jose'],
-  'src/http/': ['src/http/', 'src/core/', 'hono', 'zod'],
+  'src/http/': ['src/http/', 'src/web/', 'src/core/', 'hono', 'zod'],
+  'src/web/': ['src/web/', 'hono'],
   'src/serve/': ['src/serve/', 'src/http/', 'src/core/', 'node:', 'hono', '@hono/node-server'],
   'src/config/': ['src/config/', 'src/core/', 'src/providers/azurekeyvault/options.ts', 'node:', 'zod'],
 }

@@ -2,6 +2,7 @@ import { withDriver } from '../measurement.ts'
 import { openBao } from '../openbao.ts'
 import type { Load } from '../support/driver.ts'
 import { poolFull } from '../support/process-stats.ts'
+import { syncMs } from './disk.ts'
 
 const key = '/v1/keymgmt/key/life{tag}-{i}'
 const steps = [
@@ -29,7 +30,7 @@ export const lifecycle = withDriver('lifecycle', async ({ quick, driver, gateway
       unit: '/s',
       bar: { atLeast: 700 },
       openBao: openBao.lifecycle,
-      note: rates.map((rate) => rate.toFixed(0)).join(', '),
+      note: `${rates.map((rate) => rate.toFixed(0)).join(', ')}; a sync took ${syncMs().median.toFixed(2)} ms`,
     },
     { what: '– CPU a sequence', value: cpu, unit: 'ms', openBao: openBao.lifecycleCpu },
   ]

@@ -1,5 +1,8 @@
 import { constants, Script } from 'node:vm'
 
+/** What comes before and after the bundle (CommonJS, ASCII): Node's own frame around a module. */
+export const frame = ['(function (exports, require, module, __filename, __dirname) {', '\n})'] as const
+
 /** What `src/main.ts` exports. */
 interface Main {
   main(args: string[]): Promise<void>
@@ -12,9 +15,9 @@ export interface Program {
   compiledCode(): Buffer
 }
 
-/** Compiles the bundle (CommonJS), out of `compiled` where that fits: the same text, V8 and flags; else from the text. */
+/** Compiles a framed bundle, out of `compiled` where that fits: the same text, V8 and V8's flags; else from the text. */
 export function compileProgram(text: string, compiled?: Uint8Array): Program {
-  const script = new Script(`(function (exports, require, module, __filename, __dirname) {${text}\n})`, {
+  const script = new Script(text, {
     filename: 'keyferry.cjs',
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(compiled && { cachedData: compiled }),

@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { CommandError, exitCodes, systemReason } from '../config/exit-codes.ts'
-import { rootKeySource } from '../config/root-key.ts'
+import { unsealing } from '../config/root-key.ts'
 import { auditSecret } from '../core/audit/open.ts'
 import { verifyLog } from '../core/audit/verify.ts'
 import { Keyring } from '../core/seal/keyring.ts'
+import { listRoots, unseal } from '../core/seal/unsealing.ts'
 import { openStore } from '../store/sqlite/index.ts'
 import { parseCommand, required } from './command.ts'
 import { checkDataFolder, databaseFile } from './data-folder.ts'
@@ -45,8 +46,8 @@ export async function run(args: string[]): Promise<void> {
   const sink = resolve(flags.sink ?? files.at(-1) ?? '')
   const store = openStore({ file: join(data, databaseFile) })
   try {
-    const source = rootKeySource({ file: flags['root-key-file'], dataFolder: data, environment: process.env })
-    const keyring = new Keyring(await source.read(), store.namespaces)
+    const roots = await unseal(unsealing({ file: flags['root-key-file'], dataFolder: data, environment: process.env }))
+    const keyring = new Keyring(listRoots(roots), store.namespaces)
     const verdict = await verifyLog(
       await auditSecret(store.audit, keyring),
       linesOf(files),

@@ -25,12 +25,19 @@ export const devFile = 'dev.json'
 const temporaryPrefix = '.keyferry-init-'
 
 /**
- * Makes a data folder: mode 0700, with a root key (0600) and an initialised database. It is built out of sight and moved into place
- * when it is complete, so that nobody ever finds half of one; a failure leaves nothing behind. Gives the first root token, which is
- * kept nowhere. `more`: other files to put in, by name. Throws a `CommandError` (73) when `folder` is there already and not empty, or
- * cannot be made.
+ * Makes a data folder with a root key (0600) and an initialised database. Gives the first root token, which is kept nowhere. `more`:
+ * other files to put in, by name. Throws as `buildDataFolder` does.
  */
 export async function makeDataFolder(folder: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
+  return await buildDataFolder(folder, (building) => fill(building, more))
+}
+
+/**
+ * Makes a data folder, mode 0700, of what `fill` puts into it. It is built out of sight and moved into place when it is complete, so
+ * that nobody ever finds half of one; a failure leaves nothing behind. Throws a `CommandError` (73) when `folder` is there already and
+ * not empty, or cannot be made.
+ */
+export async function buildDataFolder<T>(folder: string, fill: (building: string) => Promise<T>): Promise<T> {
   process.umask(0o077)
   const path = resolve(folder)
   const there = existsSync(path)
@@ -42,12 +49,12 @@ export async function makeDataFolder(folder: string, more: Readonly<Record<strin
     building = mkdtempSync(
       there ? join(path, temporaryPrefix) : join(dirname(path), `${temporaryPrefix}${basename(path)}-`),
     )
-    const token = await fill(building, more)
+    const made = await fill(building)
     if (there) moveInto(path, building)
     else renameSync(building, path)
     sync(path)
     sync(dirname(path))
-    return token
+    return made
   } catch (error) {
     if (building !== undefined) rmSync(building, { recursive: true, force: true })
     if (error instanceof KeyferryError || error instanceof CommandError) throw error

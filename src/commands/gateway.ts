@@ -1,5 +1,6 @@
 import { CommandError, exitCodes, systemCode } from '../config/exit-codes.ts'
 import type { ListenAddress } from '../config/listen.ts'
+import type { NamespaceLimits } from '../core/access/limits.ts'
 import type { AuditOptions } from '../core/audit/service.ts'
 import type { Context } from '../core/context.ts'
 import { type Core, createCore } from '../core/core.ts'
@@ -9,6 +10,7 @@ import { ProviderRegistry } from '../core/kms/registry.ts'
 import type { RootKeys } from '../core/seal/unsealing.ts'
 import { createApp } from '../http/app.ts'
 import { type AzureOptions, createAzureKeyVaultProvider } from '../providers/azurekeyvault/index.ts'
+import { denoApi, serveDeno } from '../serve/deno.ts'
 import { serveNode } from '../serve/node.ts'
 import { openStore } from '../store/sqlite/index.ts'
 import { version } from '../version.ts'
@@ -23,6 +25,9 @@ export interface GatewayOptions {
   tls?: { cert: string; key: string } | undefined
   keyPool?: KeyGeneratorOptions['pool']
   audit?: AuditOptions | undefined
+  limits?: NamespaceLimits | undefined
+  /** Of issuers of JWTs that may be read at any address. */
+  issuerHosts?: string[] | undefined
   context: Context
   /** Called before the port opens. */
   prepare?: (core: Core) => Promise<void>
@@ -54,11 +59,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       generator,
       context,
       ...(options.audit && { audit: options.audit }),
+      ...(options.limits && { limits: options.limits }),
+      ...(options.issuerHosts && { issuerDocuments: { allowedHosts: options.issuerHosts } }),
     })
     undo.unshift(() => core.close())
     await options.prepare?.(core)
     const app = createApp(core, { version })
-    const server = await serveNode(app, { ...listen, ...(tls && { tls }) }).catch(refused)
+    const serve = denoApi() ? serveDeno : serveNode
+    const server = await serve(app, { ...listen, ...(tls && { tls }) }).catch(refused)
     return {
       url: server.url,
       reopen: () => core.audit.reopen(),

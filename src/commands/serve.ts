@@ -7,6 +7,7 @@ import { defaultListen, isLoopback, type ListenAddress, listenForm, parseListen 
 import { loadSettings } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { sources } from '../config/sources.ts'
+import type { NamespaceLimits } from '../core/access/limits.ts'
 import { systemContext } from '../core/context.ts'
 import { version } from '../version.ts'
 import { auditOptions } from './audit-options.ts'
@@ -64,6 +65,8 @@ export async function run(args: string[]): Promise<void> {
     tls,
     keyPool: settings.keyPool as Record<string, number> | undefined,
     audit: auditOptions(settings.audit),
+    limits: settings.limits as NamespaceLimits | undefined,
+    issuerHosts: settings.issuers?.allowedHosts,
     context: { ...systemContext, log },
   })
   if (!tls && !isLoopback(listen.host)) {

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseRootKey } from '../core/seal/root-key.ts'
+import { parseRootKey, type RootKey } from '../core/seal/root-key.ts'
 import type { RootKeySource, Unsealing } from '../core/seal/unsealing.ts'
 import { CommandError, exitCodes, systemCode, systemReason } from './exit-codes.ts'
 import type { Environment } from './load.ts'
@@ -10,6 +10,11 @@ export const systemdCredential = 'keyferry-root-key'
 export const rootKeyFile = 'root.key'
 /** What follows the name of a file or credential for the root key before the present one. */
 const previousSuffix = '-previous'
+
+/** A source that answers at once. */
+interface Place extends RootKeySource {
+  read(): RootKey
+}
 
 interface Places {
   /** What the settings name. */
@@ -24,7 +29,7 @@ interface Places {
  * The place that holds the root key, the first of: the file that the settings name, the variable KEYFERRY_ROOT_KEY, systemd's
  * credential, and `root.key` in the data folder. Reading it throws a `CommandError` or a `KeyferryError` that never repeats the key.
  */
-export function rootKeySource({ file, dataFolder, environment }: Places): RootKeySource {
+export function rootKeySource({ file, dataFolder, environment }: Places): Place {
   const place =
     file === undefined ? fromEnvironment('KEYFERRY_ROOT_KEY', systemdCredential, environment) : fromFile(file)
   if (place) return place
@@ -50,7 +55,7 @@ export function unsealing(places: Places): Unsealing {
   return { current: rootKeySource(places), previous }
 }
 
-function fromEnvironment(variable: string, credential: string, environment: Environment): RootKeySource | undefined {
+function fromEnvironment(variable: string, credential: string, environment: Environment): Place | undefined {
   const value = environment[variable]
   if (value !== undefined) return { name: variable, read: () => parseRootKey(value, variable) }
   const credentials = environment.CREDENTIALS_DIRECTORY
@@ -58,7 +63,7 @@ function fromEnvironment(variable: string, credential: string, environment: Envi
 }
 
 /** systemd keeps credentials in a folder of the service's own, with modes of its choosing: those are not ours to judge. */
-function fromCredential(path: string): RootKeySource | undefined {
+function fromCredential(path: string): Place | undefined {
   try {
     const text = readFileSync(path, 'utf8')
     return { name: path, read: () => parseRootKey(text, path) }
@@ -68,7 +73,7 @@ function fromCredential(path: string): RootKeySource | undefined {
   }
 }
 
-function fromFile(path: string): RootKeySource {
+function fromFile(path: string): Place {
   return { name: path, read: () => parseRootKey(readPrivateFile(path), path) }
 }
 

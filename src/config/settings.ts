@@ -8,6 +8,11 @@ import { listenForm, parseListen } from './listen.ts'
 const text = z.string().min(1, 'must not be empty').max(4096)
 const listen = text.refine((value) => parseListen(value) !== undefined, `must be ${listenForm}`)
 const milliseconds = z.int().min(1).max(3_600_000)
+const limit = z.int().min(0).max(1_000_000_000)
+const hostAndPort = text.refine(
+  (value) => /^(?:[\w-]+(?:\.[\w-]+)*|\[[\da-f:.]+\])(?::\d{1,5})?$/i.test(value),
+  'must be a host, such as idp.example.com, or a host and port, such as idp.example.com:8443',
+)
 const poolSize = z.int().min(0).max(1024)
 
 const cloud = z.strictObject({
@@ -54,6 +59,24 @@ export const settingsSchema = z.strictObject({
       stdout: z.boolean().optional(),
       /** Says how many names a list had, not which. */
       elideListResponses: z.boolean().optional(),
+    })
+    .optional(),
+  /** How much each namespace may have; any number unless told. */
+  limits: z
+    .strictObject({
+      namespaces: limit.optional(),
+      keys: limit.optional(),
+      versions: limit.optional(),
+      kms: limit.optional(),
+      tokens: limit.optional(),
+      operations: limit.optional(),
+    })
+    .optional(),
+  /** Issuers of JWTs that tenants may log in with. */
+  issuers: z
+    .strictObject({
+      /** Hosts (`idp.example.com`, `idp.example.com:8443`) that may be read at any address, not only at public ones. */
+      allowedHosts: z.array(hostAndPort).max(1000).optional(),
     })
     .optional(),
   /** How long requests under way may take to end when the process is asked to stop. */

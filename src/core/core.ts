@@ -1,10 +1,13 @@
 import { Authenticator } from './access/authenticator.ts'
 import type { FetchRules } from './access/doors/documents.ts'
 import { createDoors, type Doors } from './access/doors/index.ts'
+import type { NamespaceLimits } from './access/limits.ts'
 import { NamespaceService } from './access/namespaces.ts'
 import { PolicyService } from './access/policies.ts'
 import { QuotaService } from './access/quotas.ts'
 import { newSigningKey, TokenSigner } from './access/signing.ts'
+import { SigningKeyService } from './access/signing-keys.ts'
+import { Sweeper } from './access/sweeper.ts'
 import { rootToken, TokenService } from './access/tokens.ts'
 import { WrappingService } from './access/wrapping.ts'
 import { openAudit } from './audit/open.ts'
@@ -15,6 +18,7 @@ import { OperationWaiter } from './distribution/operations.ts'
 import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
 import { DistributionService } from './distribution/service.ts'
 import { KeyferryError } from './errors.ts'
+import { IdempotencyService } from './idempotency.ts'
 import type { KeyGenerator } from './keys/pool.ts'
 import { KeyService } from './keys/service.ts'
 import { Connections } from './kms/connections.ts'
@@ -41,6 +45,8 @@ export interface CoreParts {
   audit?: AuditOptions
   /** How documents of token issuers may be read: the hosts that the operator allows at any address, and limits. */
   issuerDocuments?: FetchRules
+  /** How much each namespace may have; any number unless told. */
+  limits?: NamespaceLimits
 }
 
 /** What Keyferry is, without HTTP, SQL or a cloud. */
@@ -58,9 +64,11 @@ export interface Core {
   quotas: QuotaService
   audit: AuditService
   policies: PolicyService
+  signingKeys: SigningKeyService
   tokens: TokenService
   doors: Doors
   operations: OperationWaiter
+  idempotency: IdempotencyService
   seal: SealKeeper
   restore: RestoreService
   /** The namespace of a path ('' is the root), undefined when there is none. */
@@ -131,6 +139,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     issuer(instanceId),
     await store.tokens.signingKeys(),
     await keyring.forNamespace('root'),
+    () => store.tokens.signingKeys(),
   )
   const audit = await openAudit({ context, store, keyring }, parts.audit)
   const operations = new OperationWaiter(context, store.operations)
@@ -157,6 +166,13 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   })
   const quotas = new QuotaService({ context, store })
   const policies = new PolicyService(store.policies)
+  const signingKeys = new SigningKeyService({ context, store, keyring, signer })
+  const sweeper = new Sweeper(context, [
+    store.tokens.expire,
+    store.secretIds.expire,
+    store.wrapped.expire,
+    () => signingKeys.prune(),
+  ])
   const forget = () => {
     authenticator.forget()
     mounts.forget()
@@ -168,7 +184,9 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   await seal.start()
   if (await store.restore.hold())
     context.log('warn', 'restored from a backup: nothing is sent to any KMS until "keyferry release"')
+  store.usage.limit(parts.limits ?? {})
   reconciler.start()
+  sweeper.start()
   return {
     context,
     instanceId,
@@ -180,6 +198,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     tokens,
     doors,
     operations,
+    idempotency: new IdempotencyService({ context, store, keyring }),
     seal,
     restore: new RestoreService({ context, store, connections }),
     namespaces,
@@ -187,18 +206,21 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     quotas,
     audit,
     policies,
+    signingKeys,
     namespace: (path) => namespaces.byPath(path),
     freshen: () => {
       const changed = store.changedElsewhere()
       if (changed) {
         forget()
         namespaces.forget()
+        signer.forget()
       }
       return changed
     },
     stamp: (mountId) => store.stamp(mountId),
     stats: () => ({ keyPool: generator.stats() }),
     close: async () => {
+      await sweeper.close()
       await reconciler.close()
       await seal.close()
       await generator.close()

@@ -25,6 +25,9 @@ export interface Move {
   to: string
 }
 
+/** Of so many namespaces the mounts are remembered. */
+const kept = 20_000
+
 /** So many moves are remembered, to be asked for by their ids. */
 const keptMoves = 1000
 
@@ -53,7 +56,7 @@ export class MountService {
     const known = this.#known.get(namespaceId)
     if (known) return known
     const mounts = await this.#parts.store.mounts.list(namespaceId)
-    if (this.#known.size >= 1000) this.#known.clear()
+    if (this.#known.size >= kept) this.#known.clear()
     this.#known.set(namespaceId, mounts)
     return mounts
   }

@@ -1,5 +1,7 @@
+import type { CountedKind, NamespaceLimits } from './access/limits.ts'
 import type { Head } from './audit/chain.ts'
 import type { RestoreStore } from './backup/restore-store.ts'
+import type { IdempotencyStore } from './idempotency.ts'
 import type { KeyType } from './keys/types.ts'
 import type { Protection, Purpose, WrappingKey } from './kms/provider.ts'
 import type { SealStore } from './seal/seal-store.ts'
@@ -421,7 +423,12 @@ export interface TokenStore {
   expire(now: number, limit: number): Promise<number>
   /** Removes every token that was made by `initialise` or by dev mode with this path, before a new one is put in its place. */
   replace(path: string, token: TokenRow): Promise<void>
+  /** The newest first. */
   signingKeys(): Awaitable<SigningKeyRow[]>
+  /** `check` is called inside the change with those that are there, and may throw; of these, who does not yet know retires at `retireAt`. */
+  addSigningKey(row: SigningKeyRow, retireAt: number, check: (rows: SigningKeyRow[]) => void): Promise<void>
+  /** Forgets those that have retired before a time. Gives how many. */
+  forgetSigningKeys(retiredBefore: number): Promise<number>
 }
 
 export interface PolicyStore {
@@ -527,6 +534,13 @@ export interface SecretIdStore {
   expire(now: number, limit: number): Promise<number>
 }
 
+export interface UsageStore {
+  /** From now on, changes of this process that go beyond these are refused with `too_many`, whatever asks for them. */
+  limit(limits: NamespaceLimits): void
+  /** How much a namespace has of each kind; what is not named it never had. */
+  of(namespaceId: string): Awaitable<Partial<Record<CountedKind, number>>>
+}
+
 export interface AuditStore {
   /** The instance's audit secret, sealed; at the first call what `make` gives is kept. */
   secret(make: () => Buffer): Promise<Buffer>
@@ -536,6 +550,8 @@ export interface AuditStore {
 }
 
 export interface Store {
+  usage: UsageStore
+  idempotency: IdempotencyStore
   audit: AuditStore
   seal: SealStore
   restore: RestoreStore

@@ -1,7 +1,9 @@
 import { Hono } from 'hono'
 import type { Core } from '../core/core.ts'
+import { docsRoutes } from '../web/docs/index.ts'
 import { errorBody } from './errors.ts'
 import { oauthRoutes } from './oauth/index.ts'
+import { openApiDocument } from './openapi/document.ts'
 import { type AppOptions, defaultOptions } from './options.ts'
 import { Pipeline } from './pipeline.ts'
 import { respondJson, toResponse } from './vault/envelope.ts'
@@ -21,6 +23,8 @@ export function createApp(core: Core, options: Partial<AppOptions> = {}): Hono<{
   const app = new Hono<{ Bindings: Connected }>()
   app.all('/v1/*', async (context) => toResponse(await pipeline.answer(context.req.raw, context.env?.remoteAddress)))
   app.route('/', oauthRoutes(core, all))
+  app.route('/', docsRoutes())
+  app.get('/openapi.json', (context) => context.json(openApiDocument(all.version)))
   app.notFound(() => toResponse(respondJson(404, errorBody(['unsupported path: the API is under /v1/']))))
   return app
 }

@@ -2,38 +2,24 @@ import type { Core } from '../core/core.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type Failed, respondError } from './errors.ts'
 import { authenticate, tokenOf } from './middleware/authenticate.ts'
-import { authorize } from './middleware/authorize.ts'
+import { authorize, checkWithin } from './middleware/authorize.ts'
+import { answerOnce, changedBefore, idempotencyKeyOf } from './middleware/idempotency.ts'
 import { readBody } from './middleware/limits.ts'
 import { findLogin } from './middleware/login.ts'
-import { fullPathOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
+import { fullPathOf, mountPointOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
 import { Trail } from './middleware/trail.ts'
 import { isWrappable, wrap, wrapTtlOf } from './middleware/wrap.ts'
 import type { AppOptions } from './options.ts'
-import { doorRoutes } from './vault/auth/doors.ts'
-import { tokenRoutes } from './vault/auth/index.ts'
+import { doorTables, keymgmtTable, publicTable, sysTable, tokenTable } from './route-tables.ts'
 import { checkPatchType, parseBody } from './vault/body.ts'
 import { type Answer, type Respond, respondAnswer, respondJson, withRequestId } from './vault/envelope.ts'
 import { helpOf, wantsHelp } from './vault/help.ts'
-import { keymgmtRoutes } from './vault/keymgmt/index.ts'
 import { operationOf, unsupportedOperation, unsupportedPath, usualCapability } from './vault/operation.ts'
 import { parseQuery } from './vault/query.ts'
-import type { DoorCall, PublicRoute, Route, SystemCall } from './vault/route.ts'
-import { RouteTable } from './vault/route-table.ts'
-import { publicRoutes, sysRoutes } from './vault/sys/index.ts'
+import type { PublicRoute, Route, SystemCall } from './vault/route.ts'
+import type { RouteTable } from './vault/route-table.ts'
 import { lookupWrapped, unwrap } from './vault/sys/wrapping.ts'
 import { parseTarget, type Target } from './vault/target.ts'
-
-const publicTable = new Map(publicRoutes.map((route) => [route.path, route]))
-const sysTable = new RouteTable(sysRoutes)
-const tokenTable = new RouteTable(tokenRoutes)
-const keymgmtTable = new RouteTable(keymgmtRoutes)
-const doorTables = new Map(
-  // A login needs no token, and is found before; here it has its help, and refuses whatever is no login.
-  Object.entries(doorRoutes).map(([type, { login, routes }]) => [
-    type,
-    new RouteTable<Route<DoorCall>>([...routes, { ...login, operations: {} }]),
-  ]),
-)
 
 /** Only these have a body that means something; any other is not read. */
 const writes = new Set(['POST', 'PUT', 'PATCH'])
@@ -77,7 +63,6 @@ export class Pipeline {
       const target = parseTarget(url)
       failed.path = target.path
       const query = parseQuery(target.query)
-      if (method === 'PATCH') checkPatchType(request.headers.get('content-type'))
       const body = writes.has(method) ? await readBody(request, this.#options) : ''
       this.#core.freshen()
       const about = { id: failed.requestId, path: target.path, remoteAddress, token: tokenOf(request.headers) }
@@ -138,19 +123,27 @@ export class Pipeline {
     return await this.#finish(answer, about, { namespaceId: namespace.id, path: path, ttl: wrapTtl })
   }
 
-  /** A wrapping token that is sent as the request's own: all that it can do is to be looked up and unwrapped. */
-  async #ownWrapping({ request, target, query, body, failed, trail }: Incoming): Promise<Respond | undefined> {
-    const operation = /(?:^|\/)sys\/wrapping\/(lookup|unwrap)$/.exec(target.path)?.[1]
+  /** A wrapping token that is sent as the request's own: all that it can do is to be looked up and unwrapped, where it was made. */
+  async #ownWrapping({ request, target, query, body, remoteAddress, failed, trail }: Incoming) {
+    const last = target.segments.slice(-3)
     const presentedToken = tokenOf(request.headers)
-    if (operation === undefined || presentedToken === undefined || !writes.has(request.method)) return undefined
+    const asked = last[0] === 'sys' && last[1] === 'wrapping' && (last[2] === 'lookup' || last[2] === 'unwrap')
+    if (!asked || presentedToken === undefined || !writes.has(request.method)) return undefined
+    const madeIn = await this.#core.wrapping.namespaceOf(presentedToken)
+    if (madeIn === undefined) return undefined
+    const resolved = await resolve(this.#core, request.headers.get('x-vault-namespace'), target)
+    if (resolved?.kind !== 'sys' || resolved.namespace.id !== madeIn) return undefined
+    const { namespace, path } = resolved
     const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
-    if (sent.body.token || !(await this.#core.wrapping.isOne(presentedToken))) return undefined
+    if (path !== last.join('/') || sent.body.token) return undefined
     failed.operation = 'write'
     trail.operation('write')
+    trail.place(namespace, path, 'sys/', 'system')
     trail.sent(sent.body, undefined)
+    await this.#core.quotas.take(() => this.#core.namespaces.lineage(namespace), path, remoteAddress ?? '')
     await trail.begin()
     const call = { core: this.#core, presentedToken }
-    const answer = operation === 'lookup' ? await lookupWrapped(call) : await unwrap(call)
+    const answer = last[2] === 'lookup' ? await lookupWrapped(call) : await unwrap(call)
     return respondAnswer(answer, { requestId: failed.requestId, mountType: 'system', reading: false })
   }
 
@@ -161,11 +154,16 @@ export class Pipeline {
     const namespaceHeader = request.headers.get('x-vault-namespace')
     const { caller, presentedToken } = await authenticate(core, request.headers, remoteAddress)
     trail.caller(caller)
+    const fullPath = fullPathOf(namespaceHeader, target)
+    // Before anything is looked at: what is wrong with a request must not tell whether there is a namespace.
+    checkWithin(caller, fullPath)
     const resolved = await resolve(core, namespaceHeader, target)
     if (!resolved) {
       const operation = request.method === 'HEAD' ? 'read' : operationOf(request.method, query)
-      const path = fullPathOf(namespaceHeader, target)
-      await authorize(core, caller, { path, operation, capability: usualCapability(operation), parameters: {} })
+      const parameters = parseBody(incoming.body, request.headers.get('content-type'))
+      const wrapTtl = wrapTtlOf(request.headers)
+      const capability = usualCapability(operation)
+      await authorize(core, caller, { path: fullPath, operation, capability, parameters, wrapTtl })
       throw noRoute(target)
     }
     const { namespace } = resolved
@@ -197,7 +195,9 @@ export class Pipeline {
     failed.operation = name
     trail.operation(name)
     const match = table.match(target.segments, resolved.under)
-    if (name === 'read' && wantsHelp(query) && (match || target.segments.length === resolved.under)) {
+    const helps = name === 'read' && wantsHelp(query) && (match || target.segments.length === resolved.under)
+    // As in Vault for every token, of its own namespace; of others for those who may read.
+    if (helps && call.caller.token.namespaceId === resolved.namespace.id) {
       return respondJson(200, JSON.stringify(helpOf(resolved.path, match?.route, table.routes)))
     }
     const operation = request.method === 'HEAD' ? undefined : match?.route.operations[name]
@@ -216,8 +216,10 @@ export class Pipeline {
     })
     // Here it is known who wants what; nothing has had an effect yet.
     await trail.begin()
+    if (helps) return respondJson(200, JSON.stringify(helpOf(resolved.path, match?.route, table.routes)))
     if (!match) throw unsupportedPath()
     if (!operation) throw unsupportedOperation()
+    if (name === 'patch') checkPatchType(request.headers.get('content-type'))
 
     const cacheable = operation.cacheable && mountId !== undefined && wrapTtl === undefined
     const cacheKey = cacheable ? `${name} ${mountId} ${target.raw}` : undefined
@@ -225,12 +227,21 @@ export class Pipeline {
     const known = cacheKey === undefined ? undefined : this.#cache.get(cacheKey, stamp)
     if (known !== undefined) return respondJson(200, withRequestId(failed.requestId, known))
 
-    const answer = await operation.run(call, match.params, sent)
     const about = { requestId: failed.requestId, mountType, reading: name === 'read' || name === 'list' }
     const wrapping = { namespaceId: namespace.id, path: resolved.path, ttl: wrapTtl }
-    return await this.#finish(answer, about, wrapping, (tail) => {
+    const keep = (tail: string) => {
       if (cacheKey !== undefined) this.#cache.set(cacheKey, stamp, tail)
-    })
+    }
+    const work = async () => await this.#finish(await operation.run(call, match.params, sent), about, wrapping, keep)
+    const key = mountId === undefined || about.reading ? undefined : idempotencyKeyOf(request.headers)
+    if (key === undefined) return await work()
+    const path = `${mountId} ${resolved.path}`
+    return await answerOnce(
+      this.#core,
+      { namespaceId: namespace.id, tokenId: call.caller.token.id, method: request.method, path, key, body },
+      () => work().catch((error: unknown) => respondError(error, failed, this.#core.context.log)),
+      () => respondAnswer({ data: null, warnings: [changedBefore] }, about),
+    )
   }
 
   /** The answer in its envelope, or kept and wrapped where that was asked for. */
@@ -244,11 +255,4 @@ export class Pipeline {
     if (ttl !== undefined && isWrappable(answer)) return await wrap(this.#core, answer, { ...wrapping, ...about, ttl })
     return respondAnswer(answer, about, keep)
   }
-}
-
-/** Where what serves the request is mounted, as the audit log names it. */
-function mountPointOf(resolved: Resolved): string {
-  if (resolved.kind === 'engine') return resolved.mount.path
-  if (resolved.kind === 'door') return `auth/${resolved.door.path}`
-  return resolved.kind === 'sys' ? 'sys/' : 'auth/token/'
 }

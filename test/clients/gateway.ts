@@ -12,15 +12,7 @@ export interface DevGateway {
 export async function devGateway(): Promise<DevGateway> {
   const folders = temporaryFolders()
   const file = join(folders.make(), 'dev.env')
-  const gateway = new Keyferry([
-    'dev',
-    '--dev-root-token-id',
-    'root',
-    '--listen',
-    '127.0.0.1:0',
-    '--env-file',
-    file,
-  ])
+  const gateway = new Keyferry(['dev', '--dev-root-token-id', 'root', '--listen', '127.0.0.1:0', '--env-file', file])
   await gateway.says('stdout', /VAULT_ADDR/)
   const lines = readFileSync(file, 'utf8').trim().split('\n')
   const env = Object.fromEntries(

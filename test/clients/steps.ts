@@ -12,7 +12,7 @@
  * - `namespaces`: made, used by header and by path where the client can do both, listed, deleted
  * - `wrapping`: an answer is wrapped, unwrapped once, refused the second time
  * - `approle`: a login with a role id and a secret id, and a wrong one
- * - `remount`: an engine is moved to another path with the keys in it
+ * - `system`: an engine is moved to another path with its keys; the audit devices and the mount of a path are asked for
  */
 export const steps = [
   'login',
@@ -25,7 +25,7 @@ export const steps = [
   'namespaces',
   'wrapping',
   'approle',
-  'remount',
+  'system',
 ] as const
 
 export type Step = (typeof steps)[number]

@@ -15,12 +15,16 @@ export function missingCommand(command: string, ...args: string[]): string | und
 }
 
 /**
- * A folder made by `make` once for these inputs, and found again as long as they stay the same. One that was not finished is not taken
- * for one that was. Gives its path.
+ * A folder made by `make` once for these inputs (paths of files, or contents), and found again as long as they stay the same. One that
+ * was not finished is not taken for one that was. Gives its path.
  */
-export async function once(name: string, inputs: string[], make: (folder: string) => Promise<void>): Promise<string> {
+export async function once(
+  name: string,
+  inputs: readonly (string | Buffer)[],
+  make: (folder: string) => Promise<void>,
+): Promise<string> {
   const hash = createHash('sha256')
-  for (const file of inputs) hash.update(readFileSync(file))
+  for (const input of inputs) hash.update(typeof input === 'string' ? readFileSync(input) : input)
   const folder = join(cache, `${name}-${hash.digest('hex').slice(0, 16)}`)
   const finished = join(folder, '.finished')
   if (!existsSync(finished)) {
@@ -32,14 +36,22 @@ export async function once(name: string, inputs: string[], make: (folder: string
 }
 
 /** Runs a command to its end. Rejects, with what it said, when it fails. */
-export async function run(command: string, args: string[], options: { cwd?: string; env?: object } = {}): Promise<void> {
+export async function run(
+  command: string,
+  args: string[],
+  options: { cwd?: string; env?: object } = {},
+): Promise<void> {
   const { cwd = here, env = {} } = options
   await promisify(execFile)(command, args, { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 26 })
 }
 
 /** `npm ci` in a folder of its own, once for its lock file. */
 export async function npmCi(folder: string): Promise<void> {
-  await once(`npm-${folder.split('/').at(-1)}`, [join(folder, 'package-lock.json')], async () => {
-    await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder })
-  })
+  const lock = createHash('sha256')
+    .update(readFileSync(join(folder, 'package-lock.json')))
+    .digest('hex')
+  const installed = join(folder, 'node_modules/.installed')
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === lock) return
+  await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder })
+  writeFileSync(installed, lock)
 }

@@ -56,7 +56,9 @@ async function runProgram([command, ...args]: Program, env: Record<string, strin
   let stderr = ''
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => (stderr += chunk))
-  const status = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
+  const status = await new Promise<number | null>((resolve, reject) =>
+    child.once('error', reject).once('close', resolve),
+  )
   const done = stdout.split('\n').flatMap((line) => /^ok (\w+)$/.exec(line)?.[1] ?? [])
   return { done, stderr, status }
 }

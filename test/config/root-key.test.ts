@@ -2,8 +2,9 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { rootKeySource } from '../../src/config/root-key.ts'
+import { rootKeySource, unsealing } from '../../src/config/root-key.ts'
 import { formatRootKey, newRootKey } from '../../src/core/seal/root-key.ts'
+import { unseal } from '../../src/core/seal/unsealing.ts'
 
 let folder: string
 beforeEach(() => {
@@ -66,5 +67,36 @@ test('one that is missing, a folder, or no key is named, and its text is not rep
   expect(() => read()).toThrow(`the root key ${path} cannot be read: it is a folder`)
   expect(() => read({ environment: { KEYFERRY_ROOT_KEY: 'hunter2' } })).toThrow(
     'KEYFERRY_ROOT_KEY holds no root key: one line "keyferry-root-key:" and 32 bytes in base64 are wanted',
+  )
+})
+
+test('the previous one is looked for in the same places, wherever the present one is', async () => {
+  const present = keyFile(join(folder, 'root.key'))
+  const previous = async (options: { previousFile?: string; environment?: Record<string, string> } = {}) => {
+    const places = { file: undefined, dataFolder: folder, environment: {}, ...options }
+    const roots = await unseal(unsealing(places))
+    expect(roots.current.id).toBe(present)
+    return roots.previous?.id
+  }
+  expect(await previous()).toBeUndefined()
+  const inFolder = keyFile(join(folder, 'root.key-previous'))
+  expect(await previous()).toBe(inFolder)
+  mkdirSync(join(folder, 'credentials'))
+  const CREDENTIALS_DIRECTORY = join(folder, 'credentials')
+  expect(await previous({ environment: { CREDENTIALS_DIRECTORY } })).toBe(inFolder)
+  const credential = keyFile(join(folder, 'credentials', 'keyferry-root-key-previous'), 0o440)
+  expect(await previous({ environment: { CREDENTIALS_DIRECTORY } })).toBe(credential)
+  const other = newRootKey()
+  const environment = { CREDENTIALS_DIRECTORY, KEYFERRY_ROOT_KEY_PREVIOUS: formatRootKey(other).trim() }
+  expect(await previous({ environment })).toBe(other.id)
+  const named = keyFile(join(folder, 'named.key'), 0o400)
+  expect(await previous({ environment, previousFile: join(folder, 'named.key') })).toBe(named)
+  chmodSync(join(folder, 'root.key-previous'), 0o644)
+  await expect(previous()).rejects.toThrow('root.key-previous is too open: its mode is 0644')
+})
+
+test('without a data folder there is no place of its own', () => {
+  expect(() => rootKeySource({ file: undefined, dataFolder: undefined, environment: {} })).toThrow(
+    'there is no root key: give it with --root-key-file, KEYFERRY_ROOT_KEY or the credential keyferry-root-key',
   )
 })

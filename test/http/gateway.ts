@@ -4,6 +4,7 @@ import { createApp } from '../../src/http/app.ts'
 import type { AppOptions } from '../../src/http/options.ts'
 import { type TestCore, testCore } from '../support/gateway.ts'
 import { MemoryCloud, memoryProvider } from '../support/memory-provider.ts'
+import { holdToContract } from './contract.ts'
 
 export interface Reply {
   status: number
@@ -16,6 +17,7 @@ export interface Reply {
 export interface Gateway extends TestCore {
   app: ReturnType<typeof createApp>
   cloud: MemoryCloud
+  other: MemoryCloud
   /** Logged lines, for errors that no caller sees. */
   logged: { level: string; message: string; details: Record<string, unknown> | undefined }[]
   /** Sends a request under `/v1/`, with the root token unless `headers` say otherwise; an object is sent as JSON. */
@@ -28,9 +30,10 @@ export async function gateway(
 ): Promise<Gateway> {
   const logged: Gateway['logged'] = []
   const cloud = new MemoryCloud()
+  const other = new MemoryCloud()
   const clouds = new Map([
     ['vault', cloud],
-    ['other', new MemoryCloud()],
+    ['other', other],
   ])
   const test = await testCore({
     providers: [memoryProvider(clouds)],
@@ -38,7 +41,7 @@ export async function gateway(
     ...(more.audit ? { audit: more.audit } : {}),
     context: { log: (level, message, details) => void logged.push({ level, message, details }), ...more.context },
   })
-  const app = createApp(test.core, { version: '1.2.3', ...options })
+  const app = holdToContract(createApp(test.core, { version: '1.2.3', ...options }))
   const send = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const content = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
     const response = await app.request(`http://gateway/v1/${path}`, {
@@ -48,7 +51,7 @@ export async function gateway(
     })
     return { status: response.status, text: await response.text(), headers: response.headers }
   }
-  return { ...test, app, cloud, logged, send }
+  return { ...test, app, cloud, other, logged, send }
 }
 
 /** Status and errors of a reply, for comparison in one go. */

@@ -118,10 +118,12 @@ describe('the tables of routes', () => {
       'list kms/:name/key',
       'read key/:name',
       'read kms/:name',
+      'read kms/:name/diagnose',
       'read kms/:name/key/:key_name',
       'write key/:name',
       'write key/:name/rotate',
       'write kms/:name',
+      'write kms/:name/kek/rotate',
       'write kms/:name/key/:key_name',
       'write kms/:name/key/:key_name/replicate',
     ])

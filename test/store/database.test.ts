@@ -32,7 +32,8 @@ const add = (name: string) => () => {
   return name
 }
 const names = () => database.sqlite.prepare('SELECT name FROM things ORDER BY name').pluck().all()
-const unavailable = (message: RegExp) => expect.objectContaining({ code: 'unavailable', message: expect.stringMatching(message) })
+const unavailable = (message: RegExp) =>
+  expect.objectContaining({ code: 'unavailable', message: expect.stringMatching(message) })
 
 describe('writes of one turn', () => {
   it('share a commit, and one that fails undoes itself alone', async () => {
@@ -94,7 +95,8 @@ describe('writes of one turn', () => {
       database.write(add('last')),
     ])
     expect(names()).toEqual([])
-    for (const one of results) expect(one).toMatchObject({ status: 'rejected', reason: unavailable(/the disk is full/) })
+    for (const one of results)
+      expect(one).toMatchObject({ status: 'rejected', reason: unavailable(/the disk is full/) })
     expect(await database.write(add('next'))).toBe('next')
     expect(names()).toEqual(['next'])
   })
@@ -155,7 +157,10 @@ describe('another process', () => {
     other.exec('BEGIN IMMEDIATE')
     const writes = await Promise.allSettled([database.write(add('a')), database.write(add('b'))])
     for (const one of writes) {
-      expect(one).toMatchObject({ status: 'rejected', reason: unavailable(/^the database is locked by another process: nothing was changed$/) })
+      expect(one).toMatchObject({
+        status: 'rejected',
+        reason: unavailable(/^the database is locked by another process: nothing was changed$/),
+      })
     }
     other.exec('ROLLBACK')
     expect(names()).toEqual([])
@@ -200,7 +205,10 @@ describe('a file that cannot serve', () => {
     const garbage = join(folder, 'garbage.db')
     writeFileSync(garbage, 'this is no database, and long enough to be looked at as one'.repeat(100))
     expect(() => openStore({ file: garbage })).toThrow(
-      expect.objectContaining({ code: 'corrupt', message: `the database ${garbage}: it is not an intact SQLite database` }),
+      expect.objectContaining({
+        code: 'corrupt',
+        message: `the database ${garbage}: it is not an intact SQLite database`,
+      }),
     )
     expect(() => openStore({ file: folder })).toThrow(unavailable(/it cannot be opened/))
     expect(() => openStore({ file: join(folder, 'missing', 'x.db') })).toThrow(/keyferry-.*(folder|directory)/)

@@ -67,6 +67,13 @@ export class Authenticator {
     return caller && (caller.goodUntil === null || caller.goodUntil > this.#parts.context.now()) ? caller : undefined
   }
 
+  /** Whether the token of a record is good: it, all above it and its namespace are there and have not ended. */
+  async isGood(row: TokenRow): Promise<boolean> {
+    const namespace = await this.#parts.store.namespaces.byId(row.namespaceId)
+    const until = namespace?.deletedAt === null ? await this.#goodUntil(row) : undefined
+    return until !== undefined && (until === null || until > this.#parts.context.now())
+  }
+
   async #verify(token: string, digest: string): Promise<Caller | undefined> {
     const { context, store, signer } = this.#parts
     const epoch = this.#epoch

@@ -6,7 +6,8 @@ import { printable } from '../keys/types.ts'
 export function checkCidrs(field: string, cidrs: readonly string[]): string[] {
   for (const cidr of cidrs) {
     const [address = '', prefix, ...rest] = cidr.split('/')
-    const family = isIP(address)
+    // A zone (`%eth0`) names an interface of one host, and is no part of a block.
+    const family = address.includes('%') ? 0 : isIP(address)
     const most = family === 4 ? 32 : 128
     const good =
       family !== 0 &&
@@ -20,7 +21,7 @@ export function checkCidrs(field: string, cidrs: readonly string[]): string[] {
 /** Whether an address is in one of the blocks; an empty list holds every address. An unknown address is in none. */
 export function inCidrs(cidrs: readonly string[], address: string | undefined): boolean {
   if (cidrs.length === 0) return true
-  const plain = address?.replace(/^::ffff:(?=\d+\.)/i, '')
+  const plain = address?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
   const family = plain === undefined ? 0 : isIP(plain)
   if (plain === undefined || family === 0) return false
   const list = new BlockList()

@@ -4,6 +4,7 @@ import { invalid, KeyferryError } from '../errors.ts'
 import { printable } from '../keys/types.ts'
 import type { Connections } from '../kms/connections.ts'
 import type { Keyring } from '../seal/keyring.ts'
+import { sealedAgain } from '../seal/stale.ts'
 import type { NamespaceRow, NamespaceStore } from '../store.ts'
 
 /** What Keyferry or Vault serve at the top of a namespace, and a name that would be mistaken for the root. */
@@ -12,6 +13,8 @@ const nameRule = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$/
 const deepest = 16
 const mostMetadata = 64
 const mostAttempts = 5
+/** So many are remembered by their paths. */
+const kept = 20_000
 
 export interface NamespaceServiceParts {
   context: Context
@@ -42,21 +45,21 @@ export class NamespaceService {
     const known = this.#byPath.get(path)
     if (known) return known
     const row = await this.#parts.store.namespaces.byPath(path)
-    if (this.#byPath.size >= 1000) this.#byPath.clear()
+    if (this.#byPath.size >= kept) this.#byPath.clear()
     if (row) this.#byPath.set(path, row)
     return row
   }
 
-  /** Ids from a namespace up to the root. */
-  async lineage(row: NamespaceRow): Promise<string[]> {
-    const ids = [row.id]
+  /** A namespace and those above it, up to the root. */
+  async lineage(row: NamespaceRow): Promise<NamespaceRow[]> {
+    const rows = [row]
     let path = row.path
     while (path !== '') {
       path = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
       const parent = await this.byPath(path)
-      if (parent) ids.push(parent.id)
+      if (parent) rows.push(parent)
     }
-    return ids
+    return rows
   }
 
   /** Names of the children, with their final slash, in order. */
@@ -71,7 +74,10 @@ export class NamespaceService {
     return row
   }
 
-  /** Makes a child, or gives the one that is there with its metadata replaced. Throws `invalid` with the rule for names. */
+  /**
+   * Makes a child, or gives the one that is there with its metadata replaced. Throws `invalid` with the rule for names, `conflict` where
+   * something is mounted at its path.
+   */
   async create(
     parent: NamespaceRow,
     relative: string,
@@ -100,7 +106,7 @@ export class NamespaceService {
       deletedAt: null,
     }
     try {
-      await store.namespaces.create(row, await keyring.newDataKey(row.id, now))
+      await sealedAgain(async () => store.namespaces.create(row, await keyring.newDataKey(row.id, now)))
     } catch (error) {
       if (error instanceof KeyferryError && error.code === 'already_exists')
         return await this.create(parent, relative, metadata)

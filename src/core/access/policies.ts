@@ -22,6 +22,7 @@ export class PolicyService {
   readonly #bySet = new Map<string, Acl>()
   /** The same again by caller, so that a request of one who is known costs no look-up by name. */
   #byCaller = new WeakMap<Caller, Acl>()
+  #epoch = 0
 
   constructor(store: PolicyStore) {
     this.#store = store
@@ -31,6 +32,7 @@ export class PolicyService {
   forget(): void {
     this.#bySet.clear()
     this.#byCaller = new WeakMap()
+    this.#epoch += 1
   }
 
   /** Names in order; `default` and `root` are always there. */
@@ -72,8 +74,10 @@ export class PolicyService {
   async aclOf(caller: Caller): Promise<Acl> {
     const known = this.#byCaller.get(caller)
     if (known) return known
+    const epoch = this.#epoch
     const acl = await this.aclOfSet(caller.token.namespaceId, caller.token.policies)
-    this.#byCaller.set(caller, acl)
+    // What was changed while this read must not be remembered as it was.
+    if (epoch === this.#epoch) this.#byCaller.set(caller, acl)
     return acl
   }
 
@@ -81,12 +85,14 @@ export class PolicyService {
     const key = JSON.stringify([namespaceId, ...policies])
     const known = this.#bySet.get(key)
     if (known) return known
+    const epoch = this.#epoch
     const parsed = []
     for (const name of policies) {
       const text = name === rootPolicyName ? undefined : await this.#text(namespaceId, name)
       if (text !== undefined) parsed.push({ rules: parsePolicy(text) })
     }
     const acl = compileAcl(parsed, policies.includes(rootPolicyName))
+    if (epoch !== this.#epoch) return acl
     const oldest = this.#bySet.size >= kept ? this.#bySet.keys().next().value : undefined
     if (oldest !== undefined) this.#bySet.delete(oldest)
     this.#bySet.set(key, acl)

@@ -7,8 +7,8 @@ import type { NamespaceRow, RateLimitRow, RateLimitStore } from '../store.ts'
 export class TooManyRequests extends KeyferryError {
   readonly retryAfterSeconds: number
 
-  constructor(retryAfterSeconds: number) {
-    super('too_many', 'request path "rate limit quota exceeded": wait and try again')
+  constructor(retryAfterSeconds: number, message = 'rate limit quota exceeded: wait and try again') {
+    super('too_many', message)
     this.retryAfterSeconds = retryAfterSeconds
   }
 }
@@ -28,7 +28,7 @@ export interface QuotaParts {
   store: { rateLimits: RateLimitStore }
 }
 
-/** Rate limits by namespace and mount: a token bucket per caller's address, the most specific limit decides, as in Vault. */
+/** Rate limits by namespace and mount: a token bucket per caller's address. */
 export class QuotaService {
   readonly #parts: QuotaParts
   #limits: Map<string, RateLimitRow[]> | undefined
@@ -72,20 +72,33 @@ export class QuotaService {
   }
 
   /**
-   * Counts a request. `lineage`: gives the ids of namespaces from the request's own up to the root, and is asked only where there is a
-   * limit; `path`: within its namespace. Throws `TooManyRequests`.
+   * Counts a request. `lineage`: gives the namespaces from the request's own up to the root, and is asked only where there is a limit;
+   * `path`: within its namespace. In each namespace the most specific limit counts, so that no tenant's own limit undoes the one that it
+   * was given from above. Throws `TooManyRequests`.
    */
-  async take(lineage: () => Promise<readonly string[]>, path: string, address: string): Promise<void> {
+  async take(lineage: () => Promise<readonly NamespaceRow[]>, path: string, address: string): Promise<void> {
     const limits = this.#limits ?? (await this.#load())
     if (limits.size === 0) return
-    const limit = mostSpecific(limits, await lineage(), path)
-    if (!limit) return
+    const namespaces = await lineage()
+    const own = namespaces[0]?.path
+    if (own === undefined) return
+    const full = own === '' ? path : `${own}/${path}`
+    for (const namespace of namespaces) {
+      const relative = namespace.path === '' ? full : full.slice(namespace.path.length + 1)
+      const limit = mostSpecific(limits.get(namespace.id) ?? [], relative)
+      if (limit) this.#takeFrom(limit, address)
+    }
+  }
+
+  #takeFrom(limit: RateLimitRow, address: string): void {
     const now = this.#parts.context.now()
     const key = `${limit.namespaceId}/${limit.name}/${address}`
-    const bucket = this.#buckets.get(key) ?? { tokens: limit.rate, filledAt: now, blockedUntil: 0 }
+    // A rate below 1 still lets one request through at a time.
+    const most = Math.max(1, limit.rate)
+    const bucket = this.#buckets.get(key) ?? { tokens: most, filledAt: now, blockedUntil: 0 }
     if (bucket.blockedUntil > now) throw new TooManyRequests(Math.ceil((bucket.blockedUntil - now) / 1000))
     const perMs = limit.rate / (limit.interval * 1000)
-    bucket.tokens = Math.min(limit.rate, bucket.tokens + (now - bucket.filledAt) * perMs)
+    bucket.tokens = Math.min(most, bucket.tokens + (now - bucket.filledAt) * perMs)
     bucket.filledAt = now
     if (!this.#buckets.has(key)) {
       if (this.#buckets.size >= mostBuckets) this.#dropOldest()
@@ -115,19 +128,13 @@ export class QuotaService {
   }
 }
 
-/** The nearest namespace with a limit for the path decides; in it, the longest path. */
-function mostSpecific(
-  limits: ReadonlyMap<string, RateLimitRow[]>,
-  namespaces: readonly string[],
-  path: string,
-): RateLimitRow | undefined {
-  for (const [index, id] of namespaces.entries()) {
-    // A limit of a namespace further up is for everything below it, but only one without a path can name it.
-    const rows = (limits.get(id) ?? []).filter((row) => (index === 0 ? covers(row.path, path) : row.path === ''))
-    const best = rows.sort((a, b) => b.path.length - a.path.length)[0]
-    if (best) return best
+/** The limit with the longest path that covers the request's, both relative to the limits' namespace. */
+function mostSpecific(rows: readonly RateLimitRow[], path: string): RateLimitRow | undefined {
+  let best: RateLimitRow | undefined
+  for (const row of rows) {
+    if (covers(row.path, path) && (!best || row.path.length > best.path.length)) best = row
   }
-  return undefined
+  return best
 }
 
 function covers(limit: string, path: string): boolean {

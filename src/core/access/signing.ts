@@ -2,14 +2,14 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { createLocalJWKSet, errors, type JWK, jwtVerify, SignJWT } from 'jose'
 import { KeyferryError } from '../errors.ts'
 import type { Sealer } from '../seal/keyring.ts'
-import type { SigningKeyRow } from '../store.ts'
+import type { Awaitable, SigningKeyRow } from '../store.ts'
 
 /** The one algorithm of our tokens (RFC 8725: a fixed list, here of one). */
 const algorithm = 'ES256'
 /** RFC 9068. */
 const type = 'at+jwt'
 /** A longer string is no token of ours: refused before any work. */
-const mostCharacters = 8_192
+export const mostCharacters = 8_192
 /** RFC 8725: tolerated difference of clocks, in seconds. */
 const clockTolerance = 60
 
@@ -52,46 +52,57 @@ function signingKeyBinding(kid: string) {
 /** Signs and verifies tokens of one issuer with the keys in the store. */
 export class TokenSigner {
   readonly #issuer: string
-  readonly #kid: string
-  readonly #privateKey: KeyObject
-  readonly #keys: ReturnType<typeof createLocalJWKSet>
+  readonly #sealer: Sealer
+  readonly #load: (() => Awaitable<readonly SigningKeyRow[]>) | undefined
+  /** Those that sign, now or later, the oldest first. */
+  #signing: { kid: string; retiredAt: number; privateKey: KeyObject }[] = []
+  #keys: ReturnType<typeof createLocalJWKSet> = createLocalJWKSet({ keys: [] })
+  #known = ''
+  #stale = false
 
-  /** `rows`: the newest key first, which signs; all verify. */
-  constructor(issuer: string, rows: readonly SigningKeyRow[], sealer: Sealer) {
-    const newest = rows[0]
-    if (!newest) throw new KeyferryError('corrupt', 'there is no key to sign tokens with')
-    const pkcs8 = sealer.open(signingKeyBinding(newest.kid), newest.box)
-    try {
-      this.#privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
-    } finally {
-      pkcs8.fill(0)
-    }
+  /** `rows`: the newest key first; all verify. `load`: reads them anew after `forget`. */
+  constructor(
+    issuer: string,
+    rows: readonly SigningKeyRow[],
+    sealer: Sealer,
+    load?: () => Awaitable<readonly SigningKeyRow[]>,
+  ) {
     this.#issuer = issuer
-    this.#kid = newest.kid
-    this.#keys = createLocalJWKSet({ keys: rows.map((row) => row.publicJwk as unknown as JWK) })
+    this.#sealer = sealer
+    this.#load = load
+    this.#use(rows)
   }
 
-  /** A signed token, in JWS compact form. */
+  /** The keys may have changed: they are read again before the next use. */
+  forget(): void {
+    this.#stale = true
+  }
+
+  /** A signed token, in JWS compact form. Signed with the key that was in use when it was issued. */
   async sign(claims: TokenClaims): Promise<string> {
+    if (this.#stale) await this.#reload()
+    const key = this.#signing.find(({ retiredAt }) => retiredAt > claims.issuedAt * 1000)
+    if (!key) throw new KeyferryError('corrupt', 'there is no key to sign tokens with')
     return await new SignJWT({
       ns: claims.namespaceId,
       policies: claims.policies,
       client_id: claims.subject,
       ...(claims.batch ? { batch: claims.batch } : {}),
     })
-      .setProtectedHeader({ alg: algorithm, typ: type, kid: this.#kid })
+      .setProtectedHeader({ alg: algorithm, typ: type, kid: key.kid })
       .setIssuer(this.#issuer)
       .setAudience(this.#issuer)
       .setSubject(claims.subject)
       .setJti(claims.tokenId)
       .setIssuedAt(claims.issuedAt)
       .setExpirationTime(claims.expiresAt)
-      .sign(this.#privateKey)
+      .sign(key.privateKey)
   }
 
   /** What the string says, or undefined when it is not a good token of ours. `now`: ms since 1970. */
   async verify(token: string, now: number): Promise<TokenClaims | undefined> {
     if (token.length > mostCharacters) return undefined
+    if (this.#stale) await this.#reload()
     try {
       const { payload } = await jwtVerify(token, this.#keys, {
         algorithms: [algorithm],
@@ -119,6 +130,39 @@ export class TokenSigner {
     } catch (error) {
       if (error instanceof errors.JOSEError) return undefined
       throw error
+    }
+  }
+
+  async #reload(): Promise<void> {
+    this.#stale = false
+    try {
+      if (this.#load) this.#use(await this.#load())
+    } catch (error) {
+      this.#stale = true
+      throw error
+    }
+  }
+
+  #use(rows: readonly SigningKeyRow[]): void {
+    const known = JSON.stringify(rows.map(({ kid, retiredAt }) => [kid, retiredAt]))
+    if (known === this.#known) return
+    const signing = rows.filter((row) => row.retiredAt === null || row.retiredAt > (rows[0]?.createdAt ?? 0))
+    this.#signing = signing.toReversed().map((row) => ({
+      kid: row.kid,
+      retiredAt: row.retiredAt ?? Number.POSITIVE_INFINITY,
+      privateKey: this.#open(row),
+    }))
+    if (this.#signing.length === 0) throw new KeyferryError('corrupt', 'there is no key to sign tokens with')
+    this.#keys = createLocalJWKSet({ keys: rows.map((row) => row.publicJwk as unknown as JWK) })
+    this.#known = known
+  }
+
+  #open({ kid, box }: SigningKeyRow): KeyObject {
+    const pkcs8 = this.#sealer.open(signingKeyBinding(kid), box)
+    try {
+      return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+    } finally {
+      pkcs8.fill(0)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { invalid, KeyferryError } from '../errors.ts'
 import type { RoleRow } from '../store.ts'
+import { normalisePolicyName } from './policy/names.ts'
 import type { TokenInput } from './tokens.ts'
 
 /** What a role says of the tokens that are made by it (Vault's `auth/token/roles/:name`). Durations in seconds. */
@@ -41,27 +42,49 @@ export function tokenRoleOf(row: RoleRow): TokenRole {
   return { ...emptyTokenRole, ...(row.config as Partial<TokenRole>), name: row.name }
 }
 
+/** Who makes a child: the policies of its own, whether it has sudo on the path, and whether the child is for a namespace below its own. */
+export interface Maker {
+  policies: readonly string[]
+  sudo: boolean
+  elsewhere: boolean
+}
+
 /**
  * The policies of a child, sorted, as Vault decides: among its parent's, unless sudo or a role allows more; the parent's own where
- * none are asked for; `default` with them unless refused. Throws `invalid` for what is not among them, `denied` for root.
+ * none are asked for; `default` with them unless refused. Names mean something in their own namespace only, so that a child in another
+ * one gets nothing of its parent's. Throws `invalid` for what is not among them, `denied` for root.
  */
-export function childPolicies(
-  parent: readonly string[],
-  input: TokenInput,
-  sudo: boolean,
-  role: TokenRole | undefined,
-): string[] {
-  const asked = [
-    ...new Set((input.policies ?? []).map((name) => name.trim().toLowerCase()).filter((name) => name !== '')),
-  ]
+export function childPolicies(maker: Maker, input: TokenInput, role: TokenRole | undefined): string[] {
+  const asked = askedPolicies(input.policies ?? [])
+  const parent = maker.elsewhere ? [] : maker.policies
   const root = parent.includes('root')
-  const wanted = role ? byRole(asked, parent, role) : byParent(asked, parent, sudo || root)
+  const wanted = role ? byRole(asked, parent, role, maker.sudo) : byParent(asked, parent, maker.sudo || root)
   if (wanted.includes('root')) {
+    if (maker.elsewhere) throw invalid('root tokens may not be created from a parent namespace')
     if (!root) throw new KeyferryError('denied', 'root tokens may not be created without parent token being root')
     return ['root']
   }
-  const noDefault = input.noDefaultPolicy === true || role?.noDefaultPolicy === true
+  const noDefault =
+    input.noDefaultPolicy === true || role?.noDefaultPolicy === true || (role && disallows(role, 'default'))
   return [...new Set(noDefault ? wanted : [...wanted, 'default'])].sort()
+}
+
+/** In the form in which they are compared. Throws `invalid` for what is no name of a policy, and for those that no token may be given. */
+function askedPolicies(names: readonly string[]): string[] {
+  try {
+    const normal = new Set(
+      names
+        .map((name) => name.trim())
+        .filter((name) => name !== '')
+        .map(normalisePolicyName),
+    )
+    if (normal.has('response-wrapping')) throw invalid('cannot assign policy "response-wrapping"')
+    return [...normal]
+  } catch (error) {
+    if (error instanceof KeyferryError && error.message.startsWith('invalid'))
+      throw invalid(`policies: ${error.message}`)
+    throw error
+  }
 }
 
 function byParent(asked: string[], parent: readonly string[], more: boolean): string[] {
@@ -72,20 +95,24 @@ function byParent(asked: string[], parent: readonly string[], more: boolean): st
   return asked
 }
 
-function byRole(asked: string[], parent: readonly string[], role: TokenRole): string[] {
+function byRole(asked: string[], parent: readonly string[], role: TokenRole, sudo: boolean): string[] {
   const restricted = role.allowedPolicies.length > 0 || role.allowedPoliciesGlob.length > 0
   const wanted = asked.length > 0 ? asked : restricted ? role.allowedPolicies : parent.filter((name) => name !== 'root')
   for (const name of wanted) {
     const allowed = restricted
       ? role.allowedPolicies.includes(name) || matches(role.allowedPoliciesGlob, name)
-      : parent.includes('root') || parent.includes(name)
+      : sudo || parent.includes('root') || parent.includes(name)
     if (name !== 'default' && !allowed) throw invalid(`token policy "${name}" is not allowed by this role`)
-    if (role.disallowedPolicies.includes(name) || matches(role.disallowedPoliciesGlob, name)) {
+    if (disallows(role, name)) {
       throw invalid(`token policy "${name}" is not allowed by this role: it is disallowed`)
     }
   }
   if (wanted.includes('root')) throw new KeyferryError('denied', 'a role cannot make root tokens')
   return wanted
+}
+
+function disallows(role: TokenRole, name: string): boolean {
+  return role.disallowedPolicies.includes(name) || matches(role.disallowedPoliciesGlob, name)
 }
 
 function matches(globs: readonly string[], name: string): boolean {

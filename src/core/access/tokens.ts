@@ -2,10 +2,10 @@ import type { Context } from '../context.ts'
 import { invalid, KeyferryError } from '../errors.ts'
 import type { NamespaceRow, RoleStore, TokenRow, TokenStore } from '../store.ts'
 import { type Authenticator, type Caller, deepest, sha256 } from './authenticator.ts'
-import { checkCidrs } from './cidrs.ts'
-import type { TokenSigner } from './signing.ts'
+import { checkCidrs, withinCidrs } from './cidrs.ts'
+import { mostCharacters, type TokenSigner } from './signing.ts'
 import { childPolicies, type TokenRole, tokenRoleOf } from './token-roles.ts'
-import { systemMaxTtl } from './ttl.ts'
+import { outerBound, systemMaxTtl } from './ttl.ts'
 
 /** A request for a token, decoded: durations in seconds. */
 export interface TokenInput {
@@ -37,9 +37,6 @@ export interface TokenServiceParts {
   authenticator: Authenticator
 }
 
-/** Ten years, in seconds: the outer bound of tokens that have no end of their own. */
-const longest = 10 * 365 * 24 * 3600
-
 /** Tokens: made, looked up, renewed, revoked. Who may do what is decided before (policy.ts); what a child may have, here. */
 export class TokenService {
   readonly #parts: TokenServiceParts
@@ -67,18 +64,22 @@ export class TokenService {
     if (parent.type === 'batch') throw invalid('batch tokens cannot create more tokens')
     if (parent.numUses > 0) throw invalid('a token with a limited number of uses cannot create tokens')
     const role = how.role === undefined ? undefined : await this.#role(namespace.id, how.role)
+    const elsewhere = namespace.id !== parent.namespaceId
+    if (elsewhere && !how.sudo) {
+      throw invalid('root or sudo privileges required to directly generate a token in a child namespace')
+    }
     const orphan = role?.orphan === true || input.noParent === true
     if (input.noParent && !how.sudo && !role?.orphan) throw new KeyferryError('denied', 'permission denied')
     if ((input.period ?? 0) > 0 && !how.sudo) throw new KeyferryError('denied', 'permission denied')
-    const policies = childPolicies(parent.policies, input, how.sudo, role)
-    if (policies.includes('root') && (namespace.id !== 'root' || parent.namespaceId !== 'root')) {
-      throw invalid('root tokens exist in the root namespace only')
-    }
+    const policies = childPolicies({ policies: parent.policies, sudo: how.sudo, elsewhere }, input, role)
     if (policies.includes('root') && parent.expiresAt !== null && !(input.ttl && input.ttl > 0)) {
       throw invalid('expiring root tokens cannot create non-expiring root tokens: give a ttl')
     }
-    if (!orphan) await this.#checkDepth(parent)
-    return await this.issue(namespace.id, orphan ? null : parent.id, policies, input, { role, path: how.path })
+    if (orphan) return await this.issue(namespace.id, null, policies, input, { role, path: how.path })
+    await this.#checkDepth(parent)
+    const boundCidrs = role ? input.boundCidrs : narrowed(parent.boundCidrs, input.boundCidrs)
+    const child = { ...input, ...(boundCidrs ? { boundCidrs } : {}) }
+    return await this.issue(namespace.id, parent.id, policies, child, { role, path: how.path })
   }
 
   /** Makes a token without asking what its maker may: for logins and `create`, which have checked. */
@@ -102,7 +103,7 @@ export class TokenService {
     const period = how.role?.period || input.period || 0
     const explicitMaxTtl = least(how.role?.explicitMaxTtl, input.explicitMaxTtl)
     const endless = policies.includes('root') && !input.ttl && !explicitMaxTtl && !period
-    const most = Math.min(explicitMaxTtl || systemMaxTtl, period ? longest : systemMaxTtl)
+    const most = Math.min(explicitMaxTtl || systemMaxTtl, period ? outerBound : systemMaxTtl)
     const asked = period || input.ttl || most
     if (asked > most)
       warnings.push(`TTL of "${asked}s" exceeded the effective max_ttl of "${most}s"; TTL value is capped accordingly`)
@@ -130,11 +131,17 @@ export class TokenService {
       createdAt: now,
       renewedAt: null,
       expiresAt: endless ? null : now + ttl * 1000,
-      outerBound: now + (endless || (period && !explicitMaxTtl) ? longest : most) * 1000,
+      outerBound: now + (endless || (period && !explicitMaxTtl) ? outerBound : most) * 1000,
       digest: null,
     }
+    const token = await this.sign(row)
+    if (token.length > mostCharacters) {
+      throw invalid(
+        `the token would be longer than ${mostCharacters} characters: ask for fewer policies or less metadata`,
+      )
+    }
     if (type === 'service') await store.tokens.create(row)
-    return { token: await this.sign(row), row, warnings }
+    return { token, row, warnings }
   }
 
   /** The string of a token. */
@@ -153,13 +160,13 @@ export class TokenService {
 
   /** The record of a token of the namespace, by string or accessor. Throws `denied` when there is none. */
   async lookup(namespaceId: string, by: { token: string } | { accessor: string }): Promise<TokenRow> {
-    const { authenticator, store, context } = this.#parts
+    const { authenticator, store } = this.#parts
     const row =
       'token' in by
         ? (await authenticator.find(by.token))?.token
         : await store.tokens.byAccessor(namespaceId, by.accessor)
-    const good = row?.namespaceId === namespaceId && (row.expiresAt === null || row.expiresAt > context.now())
-    if (!row || !good) throw new KeyferryError('denied', 'token' in by ? 'bad token' : 'invalid accessor')
+    const good = row?.namespaceId === namespaceId && ('token' in by || (await authenticator.isGood(row)))
+    if (!good) throw new KeyferryError('denied', 'token' in by ? 'bad token' : 'invalid accessor')
     return row
   }
 
@@ -169,7 +176,7 @@ export class TokenService {
 
   /**
    * Renews a token from now, by `increment` seconds (0: as it was made), never beyond its outer bound, explicit maximum or system
-   * maximum. Gives the record as it is then. Throws `invalid` when it cannot be renewed.
+   * maximum. Gives the record as it is then. Throws `invalid` when it cannot be renewed, `denied` when it is gone.
    */
   async renew(row: TokenRow, increment: number): Promise<{ row: TokenRow; warnings: string[] }> {
     const { context, store, authenticator } = this.#parts
@@ -197,6 +204,10 @@ export class TokenService {
         context.now(),
       )
       return { row: renewed, warnings }
+    } catch (error) {
+      // Revoked meanwhile: the same as if that had come first.
+      if (error instanceof KeyferryError && error.code === 'not_found') throw new KeyferryError('denied', 'bad token')
+      throw error
     } finally {
       authenticator.forget()
     }
@@ -261,9 +272,17 @@ export function rootToken(context: Context, namespaceId: string, path: string): 
     createdAt: now,
     renewedAt: null,
     expiresAt: null,
-    outerBound: now + longest * 1000,
+    outerBound: now + outerBound * 1000,
     digest: null,
   }
+}
+
+/** A child is bound to its parent's addresses (as in Vault), or to fewer where it asks for that. Throws `invalid` for others. */
+function narrowed(parent: string[], asked: string[] | undefined): string[] {
+  if (!asked?.length) return parent
+  const beyond = checkCidrs('bound_cidrs', asked).find((one) => !withinCidrs(parent, one))
+  if (beyond === undefined) return asked
+  throw invalid(`bound_cidrs: "${beyond}" is not within the addresses that the parent token is bound to`)
 }
 
 /** The smaller of those that are set; 0 where none is. */
@@ -272,9 +291,10 @@ function least(...values: (number | undefined)[]): number {
   return set.length === 0 ? 0 : Math.min(...set)
 }
 
-function checkUses(numUses: number): number {
+/** Throws `invalid` naming the field. */
+export function checkUses(numUses: number, field = 'num_uses'): number {
   if (Number.isSafeInteger(numUses) && numUses >= 0 && numUses <= 1e9) return numUses
-  throw invalid('num_uses: allowed are 0 (no limit) to 1000000000')
+  throw invalid(`${field}: allowed are 0 (no limit) to 1000000000`)
 }
 
 /** As Vault does: what is not a letter, digit or dash becomes a dash. */

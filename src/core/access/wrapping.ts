@@ -21,7 +21,8 @@ export interface WrappingParts {
   signer: TokenSigner
 }
 
-const longest = 32 * 24 * 3600
+/** Seconds. */
+export const longestWrapTtl = 32 * 24 * 3600
 
 /** Response wrapping: an answer is kept, sealed, and its one-time token given out instead. */
 export class WrappingService {
@@ -34,7 +35,7 @@ export class WrappingService {
   /** Keeps the answer for `ttl` seconds. `creationPath`: the request that it answers, in full, without `/v1/`. */
   async wrap(namespaceId: string, creationPath: string, answer: string, ttl: number): Promise<WrapInfo> {
     const { context, store, keyring, signer } = this.#parts
-    if (ttl < 1 || ttl > longest) throw invalid(`the wrap ttl: allowed are 1 to ${longest} seconds`)
+    if (ttl < 1 || ttl > longestWrapTtl) throw invalid(`the wrap ttl: allowed are 1 to ${longestWrapTtl} seconds`)
     const now = context.now()
     const id = context.uuid()
     const sealer = await keyring.forNamespace(namespaceId)
@@ -71,10 +72,11 @@ export class WrappingService {
     return row
   }
 
-  /** Whether a string was once given out as a wrapping token, used up or not. */
-  async isOne(token: string): Promise<boolean> {
+  /** The id of the namespace in which a string was once given out as a wrapping token, used up or not; undefined when it is none. */
+  async namespaceOf(token: string): Promise<string | undefined> {
     const claims = await this.#parts.signer.verify(token, this.#parts.context.now())
-    return claims?.subject === 'response-wrapping' && claims.policies.includes('response-wrapping')
+    const isOne = claims?.subject === 'response-wrapping' && claims.policies.includes('response-wrapping')
+    return isOne ? claims.namespaceId : undefined
   }
 
   /** The answer, once: whoever comes second gets `invalid`. */

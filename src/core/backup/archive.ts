@@ -12,7 +12,9 @@ export interface ArchiveHeader {
   schema: number
   /** The program's. */
   version: string
-  sealedFor: { method: 'root-key'; salt: string } | { method: 'x25519'; salt: string; ephemeral: string; recipient: string }
+  sealedFor:
+    | { method: 'root-key'; salt: string }
+    | { method: 'x25519'; salt: string; ephemeral: string; recipient: string }
 }
 
 const magic = Buffer.from('keyferry backup 1\n')
@@ -118,7 +120,10 @@ function parseHeader(text: Buffer): ArchiveHeader {
 }
 
 /** Cuts into pieces of one size; the last one, which may be shorter or empty, is marked. */
-async function* chunksOf(source: AsyncIterable<Buffer>, size: number): AsyncGenerator<{ bytes: Buffer; last: boolean }> {
+async function* chunksOf(
+  source: AsyncIterable<Buffer>,
+  size: number,
+): AsyncGenerator<{ bytes: Buffer; last: boolean }> {
   const reader = new Reader(source)
   let bytes = await reader.take(size)
   for (;;) {

@@ -35,7 +35,8 @@ export function secretOf(header: ArchiveHeader, roots: readonly RootKey[], ident
       `it is sealed under root key ${rootId}, and the one that is configured is ${roots.map(({ id }) => id).join(' or ')}`,
     )
   }
-  if (!identity) throw invalid(`it is sealed for the X25519 key ${sealedFor.recipient}: give its private half with --identity`)
+  if (!identity)
+    throw invalid(`it is sealed for the X25519 key ${sealedFor.recipient}: give its private half with --identity`)
   if (rawPublic(createPublicKey(identity)) !== sealedFor.recipient) {
     throw new KeyferryError(
       'corrupt',

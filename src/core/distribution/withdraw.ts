@@ -23,11 +23,6 @@ export async function withdraw(
     await store.copies.drop(lease, context.now())
     return { again: false }
   }
-  let sentAt = copy.deleteSentAt
-  const record = async (at: number | null) => {
-    await store.copies.deleteSent(lease, at)
-    return at
-  }
   for (let deletes = 0; ; ) {
     await job.keepLease()
     await connection.canListVersions()
@@ -53,13 +48,13 @@ export async function withdraw(
       }
     }
     await job.keepLease()
-    sentAt ??= await record(context.now())
+    const first = copy.deleteSentAt === null && deletes === 1
+    if (first) await store.copies.deleteSent(lease, context.now())
     try {
       await connection.remove(copy.remoteName)
     } catch (error) {
       // A delete that may have had its effect, also an earlier one, cannot be answered as refused: the removal goes on.
-      const certain = error instanceof CloudError && error.effect === 'none'
-      if (certain && copy.deleteSentAt === null && deletes === 1) await record(null)
+      if (first && error instanceof CloudError && error.effect === 'none') await store.copies.deleteSent(lease, null)
       throw error
     }
   }

@@ -3,6 +3,7 @@ import type { OperationWaiter } from '../distribution/operations.ts'
 import { invalid, KeyferryError } from '../errors.ts'
 import { checkName } from '../names.ts'
 import type { Keyring, Sealer } from '../seal/keyring.ts'
+import { sealedAgain } from '../seal/stale.ts'
 import type { KeyRow, KeyStore, NewKeyVersion } from '../store.ts'
 import type { GeneratedKey, KeyGenerator } from './pool.ts'
 import { type KeyType, keyTypeNames, parseKeyType } from './types.ts'
@@ -167,10 +168,13 @@ export class KeyService {
     type: KeyType,
     work: (make: (keyId: string, version: number) => NewKeyVersion) => Promise<T>,
   ): Promise<T> {
-    const sealer = await this.#parts.keyring.forNamespace(namespaceId)
-    const fresh = await this.#parts.generator.generate(type)
+    const { generator, keyring, context } = this.#parts
+    const fresh = await generator.generate(type)
     try {
-      return await work((keyId, version) => sealVersion(sealer, fresh, keyId, version, this.#parts.context.now()))
+      return await sealedAgain(async () => {
+        const sealer = await keyring.forNamespace(namespaceId)
+        return await work((keyId, version) => sealVersion(sealer, fresh, keyId, version, context.now()))
+      })
     } finally {
       fresh.material.fill(0)
     }

@@ -7,7 +7,14 @@ export interface Binding {
   objectId: string
   /** 0 where the object has no versions. */
   version: number
-  kind: 'data-key' | 'key-material' | 'kms-settings' | 'token-signing-key' | 'wrapped-response' | 'audit-secret'
+  kind:
+    | 'data-key'
+    | 'key-material'
+    | 'kms-settings'
+    | 'token-signing-key'
+    | 'wrapped-response'
+    | 'audit-secret'
+    | 'idempotent-answer'
 }
 
 const format = 1

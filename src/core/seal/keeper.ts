@@ -5,6 +5,7 @@ import type { Keyring, Seals } from './keyring.ts'
 import { resealReplaced } from './reseal.ts'
 import { rewrapDataKeys } from './root-rotation.ts'
 import type { LiveProcess, SealStore } from './seal-store.ts'
+import { sealedAgain } from './stale.ts'
 
 /** Times in ms, and how often a data key seals before it is replaced. */
 export interface SealTiming {
@@ -67,7 +68,7 @@ export class SealKeeper {
   /** A fresh data key for the namespace; what is under the old ones is sealed anew in the background. Throws `not_found`. */
   async rotateDataKey(namespaceId: string): Promise<void> {
     const { context, store, keyring } = this.#parts
-    await store.seal.replaceDataKey(await keyring.newDataKey(namespaceId, context.now()))
+    await sealedAgain(async () => store.seal.replaceDataKey(await keyring.newDataKey(namespaceId, context.now())))
     // Sealers that are out already use it from now on.
     await keyring.forNamespace(namespaceId)
     void this.look()

@@ -133,7 +133,11 @@ export class Keyring {
   #openDataKey(row: DataKeyRow, namespaceId: string): Buffer {
     if (this.#closed) throw stopping()
     const root = this.#roots.get(row.rootId)
-    if (!root) throw new KeyferryError('corrupt', `a data key is sealed under root key ${row.rootId}, which is not held`)
+    if (!root)
+      throw new KeyferryError(
+        'corrupt',
+        `a data key is under root key ${row.rootId}: until the rotation has ended, that is needed as the previous one`,
+      )
     return open(root.id, root.key, dataKeyBinding(namespaceId, row.id), row.box)
   }
 

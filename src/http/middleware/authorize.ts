@@ -38,6 +38,11 @@ export async function authorize(core: Core, caller: Caller, wanted: Wanted): Pro
   throw denied()
 }
 
+/** Throws `denied` for a path that is not in the caller's namespace or below. */
+export function checkWithin(caller: Caller, fullPath: string): void {
+  if (pathFor(caller, fullPath) === undefined) throw denied()
+}
+
 function denied(): KeyferryError {
   return new KeyferryError('denied', 'permission denied')
 }

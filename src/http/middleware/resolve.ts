@@ -40,6 +40,13 @@ export function fullPathOf(header: string | null, target: Target): string {
   return namespace === '' ? target.path : `${namespace}/${target.path}`
 }
 
+/** Where what serves the request is mounted, as the audit log names it. */
+export function mountPointOf(resolved: Resolved): string {
+  if (resolved.kind === 'engine') return resolved.mount.path
+  if (resolved.kind === 'door') return `auth/${resolved.door.path}`
+  return resolved.kind === 'sys' ? 'sys/' : 'auth/token/'
+}
+
 export function noRoute(target: Target): KeyferryError {
   return new KeyferryError('no_route', `no handler for route "${printable(target.path)}". route entry not found.`)
 }

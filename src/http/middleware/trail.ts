@@ -67,14 +67,15 @@ export class Trail {
   async end({ status, body }: Respond): Promise<void> {
     if (!this.#audit.on) return
     const answer = body === null ? {} : (JSON.parse(body) as Record<string, unknown>)
-    const errors = Array.isArray(answer.errors) ? answer.errors.map(String).join('; ') : undefined
+    const oauth = 'error' in answer ? `${answer.error}: ${answer.error_description}` : undefined
+    const errors = Array.isArray(answer.errors) ? answer.errors.map(String).join('; ') : oauth
     const error = status >= 400 ? errors || `status ${status}` : undefined
     await this.begin(error)
     await this.#audit.response(
       this.#request,
       {
         status,
-        ...('data' in answer ? { data: answer.data } : 'errors' in answer ? {} : { data: answer }),
+        ...('data' in answer ? { data: answer.data } : 'errors' in answer || oauth ? {} : { data: answer }),
         auth: answer.auth,
         wrapInfo: answer.wrap_info,
         ...(Array.isArray(answer.warnings) ? { warnings: answer.warnings.map(String) } : {}),

@@ -1,3 +1,4 @@
+import { longestWrapTtl } from '../../core/access/wrapping.ts'
 import type { Core } from '../../core/core.ts'
 import { invalid } from '../../core/errors.ts'
 import { parseDuration } from '../vault/durations.ts'
@@ -15,7 +16,10 @@ export function wrapTtlOf(headers: Headers): number | undefined {
   const text = headers.get('x-vault-wrap-ttl')
   if (text === null || text === '' || text === '0') return undefined
   const seconds = parseDuration(text)
-  if (!seconds) throw invalid('X-Vault-Wrap-TTL must be a number of seconds or a duration such as "5m"')
+  // Before anything is done: an answer that could not be wrapped would be lost.
+  if (!seconds || seconds > longestWrapTtl) {
+    throw invalid(`X-Vault-Wrap-TTL must be 1 to ${longestWrapTtl} seconds, or a duration such as "5m"`)
+  }
   return seconds
 }
 

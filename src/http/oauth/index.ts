@@ -2,7 +2,10 @@ import type { Context as HonoContext } from 'hono'
 import { Hono } from 'hono'
 import type { Core } from '../../core/core.ts'
 import type { Connected } from '../app.ts'
+import { tokenOf } from '../middleware/authenticate.ts'
+import { Trail } from '../middleware/trail.ts'
 import type { AppOptions } from '../options.ts'
+import { clientCredentials } from './client.ts'
 import { OAuthError, oauthAnswer, oauthFailure } from './errors.ts'
 import { type OAuthRequest, readOAuthRequest } from './incoming.ts'
 import { introspect, revoke } from './introspect.ts'
@@ -18,11 +21,28 @@ const publicHeaders = { 'content-type': 'application/json', 'cache-control': 'pu
 export function oauthRoutes(core: Core, options: AppOptions): Hono<Env> {
   const app = new Hono<Env>()
   const post = (handle: (request: OAuthRequest) => Promise<Response>) => async (context: HonoContext<Env>) => {
-    const { raw } = context.req
+    const { raw, path } = context.req
+    const [id, remoteAddress] = [core.context.uuid(), context.env?.remoteAddress]
+    const about = { id, path: path.slice(1), remoteAddress, token: tokenOf(raw.headers) }
+    const trail = new Trail(core.audit, about)
+    trail.operation('write')
+    let response: Response
     try {
-      return await handle(await readOAuthRequest(core, options, raw, context.env?.remoteAddress))
+      const request = await readOAuthRequest(core, options, raw, remoteAddress)
+      trail.sent(recorded(request), undefined)
+      if (request.namespace) trail.place(request.namespace, about.path, 'oauth/', 'oauth')
+      await trail.begin()
+      response = await handle(request)
     } catch (error) {
-      return oauthFailure(error, core.context.uuid(), core.context.log)
+      response = oauthFailure(error, id, core.context.log)
+    }
+    if (!core.audit.on) return response
+    try {
+      // Before it leaves: what cannot be recorded is not told either.
+      await trail.end({ status: response.status, body: await response.clone().text() })
+      return response
+    } catch (error) {
+      return oauthFailure(error, id, core.context.log)
     }
   }
   app.post('/oauth/token', post(token))
@@ -41,4 +61,10 @@ export function oauthRoutes(core: Core, options: AppOptions): Hono<Env> {
     ),
   )
   return app
+}
+
+/** What the audit log says was sent: the form, and which client it was where Basic names it. */
+function recorded(request: OAuthRequest): Record<string, unknown> {
+  const client = clientCredentials(request)?.roleId
+  return { ...Object.fromEntries(request.form), ...(client === undefined ? {} : { client_id: client }) }
 }

@@ -9,10 +9,12 @@ export interface Answers {
   data?: z.ZodType
   /** The members of `data` stand at the top level too. */
   repeat?: boolean
-  /** The answer is a token, in the envelope's `auth`. */
-  auth?: boolean
+  /** The answer is a token, in the envelope's `auth`; `maybe`: there or not. */
+  auth?: boolean | 'maybe'
   /** There may also be nothing to say: 204. */
   orNothing?: boolean
+  /** The caller may choose the status. */
+  anyStatus?: boolean
   /** The whole body, where it comes without an envelope. */
   raw?: z.ZodType
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { AccessToken, ClientSecretCredentialOptions, GetTokenOptions, TokenCredential } from '@azure/identity'
 import type { Cloud } from './clouds.ts'
 import { isGuid } from './credentials.ts'
-import { record, VaultError } from './errors.ts'
+import { readRetryAfter, record, VaultError } from './errors.ts'
 import type { Route } from './network.ts'
 import { loadIdentity } from './sdk.ts'
 import type { Authentication } from './settings.ts'
@@ -22,6 +22,7 @@ export interface TokenSourceOptions {
   secrets: readonly string[]
   /** For one request to the authority, in ms. */
   timeoutMs: number
+  now: () => number
 }
 
 /**
@@ -29,35 +30,46 @@ export interface TokenSourceOptions {
  * that need the same token at once share one request for it, and each stops waiting when its own time is over.
  */
 export function createTokenSource(options: TokenSourceOptions): TokenCredential {
-  const { authentication, cloud, route, secrets } = options
+  const { authentication, cloud, route, secrets, now } = options
   let trouble: AuthorityTrouble | undefined
-  const credential = createCredential(options, (seen) => {
-    trouble = seen
-  })
+  const create = () =>
+    createCredential(options, (seen) => {
+      trouble = seen
+    })
+  let credential = create()
+  /** The authority asked for patience until then. */
+  let asked: { until: number; refusal: VaultError } | undefined
   const pending = new Map<string, Promise<AccessToken | null>>()
   const request = (scopes: string[], claims: string | undefined): Promise<AccessToken | null> => {
     const key = JSON.stringify([scopes, claims])
     const running = pending.get(key)
     if (running) return running
+    if (asked && asked.until > now()) return Promise.reject(asked.refusal)
     trouble = undefined
     const started = credential
       .getToken(scopes, { enableCae: true, ...(claims !== undefined && { claims }) })
       .catch((error: unknown) => {
-        throw tokenError({ authentication, cloud, route, error, trouble, secrets })
+        const failed = tokenError({ authentication, cloud, route, error, trouble, secrets })
+        // After a 429 or 5xx, MSAL fails by itself for a minute without asking again. How long to wait is said by the authority, and
+        // decided by the core: a new credential asks anew.
+        credential = create()
+        const { retryAfterMs } = failed
+        asked = retryAfterMs === undefined ? undefined : { until: now() + retryAfterMs, refusal: failed }
+        throw failed
       })
       .finally(() => pending.delete(key))
     pending.set(key, started)
     return started
   }
   return {
-    getToken(scopes: string | string[], asked: GetTokenOptions = {}): Promise<AccessToken | null> {
+    getToken(scopes: string | string[], wanted: GetTokenOptions = {}): Promise<AccessToken | null> {
       const list = typeof scopes === 'string' ? [scopes] : scopes
       try {
-        checkChallenge(authentication, cloud, list, asked.tenantId)
+        checkChallenge(authentication, cloud, list, wanted.tenantId)
       } catch (error) {
         return Promise.reject(error)
       }
-      return untilAborted(request(list, asked.claims), asked.abortSignal)
+      return untilAborted(request(list, wanted.claims), wanted.abortSignal)
     },
   }
 }
@@ -96,7 +108,7 @@ function createCredential(options: TokenSourceOptions, note: (trouble: Authority
     agent: options.agent,
     retryOptions: { maxRetries: 1, retryDelayInMs: 200 },
     redirectOptions: { maxRetries: 0 },
-    additionalPolicies: [{ position: 'perRetry' as const, policy: observe(options.timeoutMs, note) }],
+    additionalPolicies: [{ position: 'perRetry' as const, policy: observe(options, note) }],
   }
   switch (authentication.kind) {
     case 'secret':
@@ -132,14 +144,17 @@ function createCredential(options: TokenSourceOptions, note: (trouble: Authority
 }
 
 /** Limits each request to the authority, and notes how it failed: MSAL's errors keep neither status nor cause. */
-function observe(timeoutMs: number, note: (trouble: AuthorityTrouble) => void): Policy {
+function observe({ timeoutMs, now }: TokenSourceOptions, note: (trouble: AuthorityTrouble) => void): Policy {
   return {
     name: 'keyferryAuthority',
     async sendRequest(request, next) {
       request.timeout = timeoutMs
       try {
         const response = await next(request)
-        if (response.status >= 300) note({ status: response.status, body: response.bodyAsText ?? '' })
+        if (response.status >= 300) {
+          const retryAfterMs = readRetryAfter((name) => response.headers.get(name), now())
+          note({ status: response.status, body: response.bodyAsText ?? '', retryAfterMs })
+        }
         return response
       } catch (error) {
         note({ error })

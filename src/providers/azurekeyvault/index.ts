@@ -72,6 +72,7 @@ export function createAzureKeyVaultProvider(options: AzureOptions = {}): Provide
           route: routeTo(cloud.authorityConnectTo, options.proxy),
           secrets,
           timeoutMs: Math.min(callTimeoutMs, 15_000),
+          now,
         })
       const agent = agents.vaults(cloud)
       const route = routeTo(cloud.connectTo, options.proxy)

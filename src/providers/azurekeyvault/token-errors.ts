@@ -6,7 +6,10 @@ import type { Authentication } from './settings.ts'
 import { transportTrouble } from './transport.ts'
 
 /** How the last request to the authority failed: an answer, or none; or that the token file could not be read. */
-export type AuthorityTrouble = { status: number; body: string } | { error: unknown } | { unreadableFile: string }
+export type AuthorityTrouble =
+  | { status: number; body: string; retryAfterMs?: number | undefined }
+  | { error: unknown }
+  | { unreadableFile: string }
 
 /** Plain words for Microsoft Entra ID's codes (Microsoft Learn, "Microsoft Entra authentication and authorization error codes"). */
 const explanations: Readonly<Record<string, string>> = {
@@ -71,7 +74,11 @@ export function tokenError(given: {
   const detail = `${host} answered ${cause.status}${said ? `: "${redact(said, secrets)}"` : ''}`
   const kind = kindOf(cause.status)
   const why = reason ?? (managed && kind === 'refused' ? 'there is no such identity' : undefined)
-  return new VaultError(kind, `${start}${because(why)} ${detail}`, { ...(code && { serviceCode: `AADSTS${code}` }) })
+  const { retryAfterMs } = cause
+  return new VaultError(kind, `${start}${because(why)} ${detail}`, {
+    ...(code && { serviceCode: `AADSTS${code}` }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  })
 }
 
 function kindOf(status: number): VaultError['kind'] {

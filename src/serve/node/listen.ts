@@ -12,7 +12,8 @@ export async function listen(server: Server, host: string, port: number): Promis
   return (server.address() as AddressInfo).port
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): KeyferryError {
+/** What to say when a server cannot listen, from the system's error. */
+export function listenError(error: Error & { code?: string }, host: string, port: number): KeyferryError {
   const why = reasons[error.code ?? ''] ?? error.message
   return new KeyferryError('unavailable', `cannot listen on ${withPort(host, port)}: ${why}`, { cause: error })
 }

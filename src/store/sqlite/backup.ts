@@ -1,6 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3'
 import { KeyferryError } from '../../core/errors.ts'
-import { explained, openSqlite } from './database.ts'
+import { openSqlite } from './database.ts'
+import { explained } from './errors.ts'
 import { readMigrations } from './migration-files.ts'
 
 /** What a database says of itself. */

@@ -3,7 +3,9 @@ import { dirname } from 'node:path'
 import type BetterSqlite3 from 'better-sqlite3'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { KeyferryError } from '../../core/errors.ts'
+import { currentRecording, type IdempotentRow, type Recording } from '../../core/idempotency.ts'
 import { drizzle } from './drizzle.ts'
+import { codeOf, explained, unwritable } from './errors.ts'
 import { nativeBinding } from './native-binding.ts'
 
 const require = createRequire(import.meta.url)
@@ -14,6 +16,8 @@ export type Drizzle = BetterSQLite3Database
 interface Job {
   run(): unknown
   mountId: string | undefined
+  /** The request that it is a change of, where that has an `Idempotency-Key`. */
+  recording: Recording | undefined
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -44,6 +48,10 @@ export class Database {
   #lastDataVersion: number
   #base = 0
   readonly #stamps = new Map<string, number>()
+  readonly #closing: (() => void)[] = []
+  #record: (row: IdempotentRow) => void = () => {}
+  /** Requests whose rows are in the transaction under way. */
+  #recordedNow: Recording[] = []
 
   /** Throws `unavailable` with a sentence when the file cannot be opened as a database. */
   constructor(file: string, busyForMs = defaultBusyForMs) {
@@ -81,9 +89,19 @@ export class Database {
    */
   write<T>(job: () => T, mountId?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#jobs.push({ run: job, mountId, resolve: resolve as (value: unknown) => void, reject })
+      const recording = currentRecording()
+      this.#jobs.push({ run: job, mountId, recording, resolve: resolve as (value: unknown) => void, reject })
       if (this.#jobs.length === 1) setImmediate(() => this.#flush())
     })
+  }
+
+  /** How the row of a request with an `Idempotency-Key` is written, with the first of its changes. */
+  recordWith(record: (row: IdempotentRow) => void): void {
+    this.#record = record
+  }
+
+  onClose(work: () => void): void {
+    this.#closing.push(work)
   }
 
   /** True when another connection has committed since the last call. */
@@ -115,6 +133,7 @@ export class Database {
   }
 
   close(): void {
+    for (const work of this.#closing.splice(0)) work()
     if (!this.sqlite.open) return
     for (const job of this.#jobs.splice(0)) job.reject(new KeyferryError('unavailable', 'the gateway is stopping'))
     this.sqlite.close()
@@ -130,12 +149,14 @@ export class Database {
     }
     this.#busySince = undefined
     const jobs = this.#jobs.splice(0)
+    this.#recordedNow = []
     let settled: (() => void)[]
     try {
       settled = jobs.map((job) => this.#runOne(job))
       this.#statements.commit.run()
     } catch (error) {
       for (const job of jobs) job.reject(unwritable(error))
+      for (const recording of this.#recordedNow) recording.recorded = false
       if (this.sqlite.inTransaction) this.#statements.rollback.run()
       return
     }
@@ -148,7 +169,14 @@ export class Database {
     this.#statements.savepoint.run()
     try {
       const value = job.run()
+      const { recording } = job
+      const first = recording && !recording.recorded && !recording.over
+      if (first) this.#record(recording.row())
       this.#statements.release.run()
+      if (first) {
+        recording.recorded = true
+        this.#recordedNow.push(recording)
+      }
       return () => job.resolve(value)
     } catch (error) {
       // A full or failing disk undoes the whole transaction: what followed would be a transaction of its own.
@@ -172,29 +200,6 @@ export class Database {
   }
 }
 
-/** SQLite's code, also of an error that drizzle has wrapped. */
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return ''
-  return 'code' in error ? String(error.code) : codeOf(error.cause)
-}
-
-function unwritable(cause: unknown): KeyferryError {
-  const code = codeOf(cause)
-  if (code.startsWith('SQLITE_BUSY'))
-    return new KeyferryError('unavailable', 'the database is locked by another process: nothing was changed', { cause })
-  if (code.startsWith('SQLITE_FULL'))
-    return new KeyferryError('unavailable', 'the disk is full: nothing was changed', { cause })
-  if (code.startsWith('SQLITE_READONLY'))
-    return new KeyferryError('unavailable', 'the database cannot be written: nothing was changed', { cause })
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
-    return new KeyferryError('corrupt', 'the database is damaged: nothing was changed', { cause })
-  if (code === 'SQLITE_CONSTRAINT_TRIGGER')
-    return new KeyferryError('unavailable', 'the keys that seal the database were rotated meanwhile: try again', {
-      cause,
-    })
-  return new KeyferryError('unavailable', 'the database refused the change: nothing was changed', { cause })
-}
-
 /** Opens a file with SQLite's own library, and nothing set. Throws what that throws. */
 export function openSqlite(file: string, options: BetterSqlite3.Options = {}): BetterSqlite3.Database {
   const native = nativeBinding(dirname(file))
@@ -204,28 +209,4 @@ export function openSqlite(file: string, options: BetterSqlite3.Options = {}): B
     ...options,
     ...(native && { nativeBinding: native as unknown as string }),
   })
-}
-
-/** Why a file could not be opened, in a sentence. */
-export function explained(file: string, cause: unknown): KeyferryError {
-  const code = codeOf(cause)
-  const why =
-    code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')
-      ? 'it is not an intact SQLite database'
-      : code.startsWith('SQLITE_BUSY')
-        ? 'another process holds it locked'
-        : code.startsWith('SQLITE_CANTOPEN')
-          ? 'it cannot be opened: check that the folder exists and that this user may write there'
-          : code.startsWith('SQLITE_READONLY')
-            ? 'it cannot be written'
-            : code.startsWith('SQLITE_FULL')
-              ? 'the disk is full'
-              : cause instanceof Error
-                ? cause.message
-                : String(cause)
-  return new KeyferryError(
-    code.startsWith('SQLITE_NOTADB') || code.startsWith('SQLITE_CORRUPT') ? 'corrupt' : 'unavailable',
-    `the database ${file}: ${why}`,
-    { cause },
-  )
 }

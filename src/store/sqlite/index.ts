@@ -3,11 +3,13 @@ import { auditStore } from './audit.ts'
 import { authMountStore } from './auth-mounts.ts'
 import { copyStore } from './copies.ts'
 import { Database } from './database.ts'
+import { idempotencyStore } from './idempotency.ts'
 import { keyStore } from './keys.ts'
 import { kmsStore } from './kms.ts'
 import { metaStore } from './meta.ts'
 import { bringUpToDate } from './migrations.ts'
 import { mountStore } from './mounts.ts'
+import { guardNamespaces } from './namespace-guard.ts'
 import { namespaceStore } from './namespaces.ts'
 import { operationStore } from './operations.ts'
 import { policyStore } from './policies.ts'
@@ -18,6 +20,7 @@ import { sealStore } from './rotation.ts'
 import { guardSeals } from './seal-guard.ts'
 import { secretIdStore } from './secret-ids.ts'
 import { tokenStore } from './tokens.ts'
+import { usageStore } from './usage.ts'
 import { wrappedStore } from './wrapped.ts'
 import { wrappingKeyStore } from './wrapping-keys.ts'
 
@@ -34,6 +37,8 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
   try {
     bringUpToDate(database, file)
     guardSeals(database.sqlite)
+    guardNamespaces(database)
+    const usage = usageStore(database)
     database.started()
     return {
       meta: metaStore(database),
@@ -52,6 +57,8 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
       roles: roleStore(database),
       authMounts: authMountStore(database),
       secretIds: secretIdStore(database),
+      usage,
+      idempotency: idempotencyStore(database),
       seal: sealStore(database),
       restore: restoreStore(database),
       changedElsewhere: () => database.changedElsewhere(),

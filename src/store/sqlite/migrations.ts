@@ -1,7 +1,8 @@
 import type { MigrationMeta } from 'drizzle-orm/migrator'
 import type { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
 import { KeyferryError } from '../../core/errors.ts'
-import { type Database, type Drizzle, explained } from './database.ts'
+import type { Database, Drizzle } from './database.ts'
+import { explained } from './errors.ts'
 import { readMigrations } from './migration-files.ts'
 
 /**

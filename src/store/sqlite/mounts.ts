@@ -1,8 +1,8 @@
 import { KeyferryError } from '../../core/errors.ts'
 import type { MountStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, eq, inArray, sql } from './drizzle.ts'
-import { copies, copyVersions, keys, keyVersions, kms, mounts, operations, remoteNames } from './schema.ts'
+import { and, eq, inArray, isNull, sql } from './drizzle.ts'
+import { copies, copyVersions, keys, keyVersions, kms, mounts, namespaces, operations, remoteNames } from './schema.ts'
 
 export function mountStore(database: Database): MountStore {
   const db = database.drizzle
@@ -12,11 +12,21 @@ export function mountStore(database: Database): MountStore {
     .where(eq(mounts.namespaceId, sql.placeholder('namespaceId')))
     .orderBy(mounts.path)
     .prepare()
+  const living = db
+    .select({ id: namespaces.id })
+    .from(namespaces)
+    .where(and(eq(namespaces.path, sql.placeholder('path')), isNull(namespaces.deletedAt)))
+    .prepare()
   const checkFree = ({ id, namespaceId, path }: { id: string; namespaceId: string; path: string }) => {
     const clash = list
       .all({ namespaceId })
       .find((one) => one.id !== id && (one.path.startsWith(path) || path.startsWith(one.path)))
     if (clash) throw new KeyferryError('already_exists', `the path ${path} is in use by the mount ${clash.path}`)
+    // A path would lead to the mount, and the same path to the namespace for whoever names it in the header.
+    const above = db.select().from(namespaces).where(eq(namespaces.id, namespaceId)).get()?.path
+    const child = `${above ? `${above}/` : ''}${path.slice(0, path.indexOf('/'))}`
+    if (living.get({ path: child }))
+      throw new KeyferryError('already_exists', `the path ${path} is in use by a namespace`)
   }
   return {
     list: (namespaceId) => list.all({ namespaceId }),

@@ -5,6 +5,7 @@ import {
   authMounts,
   copies,
   dataKeys,
+  idempotentRequests,
   keys,
   keyVersions,
   kms,
@@ -16,11 +17,25 @@ import {
   roles,
   secretIds,
   tokens,
+  usage,
   wrapped,
 } from './schema.ts'
 
 /** Every table whose rows belong to a namespace and go with it. What removals still need goes last: `endNamespace`. */
-const owned = [keyVersions, keys, kms, mounts, tokens, policies, roles, secretIds, authMounts, wrapped, rateLimits]
+export const owned = [
+  keyVersions,
+  keys,
+  kms,
+  mounts,
+  tokens,
+  policies,
+  roles,
+  secretIds,
+  authMounts,
+  wrapped,
+  rateLimits,
+  idempotentRequests,
+]
 
 /**
  * Inside a write: takes everything of a namespace away but what its removals still need, turns its copies into removals with the
@@ -69,6 +84,7 @@ export function endNamespace(database: Database, id: string): void {
   if (row?.deletedAt == null) return
   if (db.select({ id: copies.id }).from(copies).where(eq(copies.namespaceId, id)).limit(1).get()) return
   db.delete(operations).where(eq(operations.namespaceId, id)).run()
+  db.delete(usage).where(eq(usage.namespaceId, id)).run()
   db.delete(dataKeys).where(eq(dataKeys.namespaceId, id)).run()
   db.delete(namespaces).where(eq(namespaces.id, id)).run()
 }

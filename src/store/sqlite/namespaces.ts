@@ -4,7 +4,7 @@ import { typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
 import { and, asc, eq, isNull, sql } from './drizzle.ts'
 import { forgetNamespace } from './namespace-removal.ts'
-import { copies, dataKeys, kms, namespaces } from './schema.ts'
+import { copies, dataKeys, kms, mounts, namespaces } from './schema.ts'
 
 export function namespaceStore(database: Database): NamespaceStore {
   const db = database.drizzle
@@ -31,6 +31,11 @@ export function namespaceStore(database: Database): NamespaceStore {
     .where(eq(dataKeys.namespaceId, sql.placeholder('namespaceId')))
     .orderBy(sql`${dataKeys.createdAt} desc, ${dataKeys.id}`)
     .prepare()
+  const mountsOf = db
+    .select({ path: mounts.path })
+    .from(mounts)
+    .where(eq(mounts.namespaceId, sql.placeholder('id')))
+    .prepare()
   const attached = db
     .select({ copy: copies, kms })
     .from(copies)
@@ -47,6 +52,9 @@ export function namespaceStore(database: Database): NamespaceStore {
         if (byPath.get({ path: row.path })) throw new KeyferryError('already_exists', 'the namespace exists')
         if (byId.get({ id: row.parentId })?.deletedAt !== null)
           throw new KeyferryError('not_found', 'the parent namespace is gone')
+        const name = `${row.path.slice(row.path.lastIndexOf('/') + 1)}/`
+        const clash = mountsOf.all({ id: row.parentId }).find(({ path }) => path.startsWith(name))
+        if (clash) throw new KeyferryError('conflict', `path is already in use at ${clash.path}`)
         db.insert(namespaces).values(row).run()
         db.insert(dataKeys).values(dataKey).run()
       }),

@@ -337,6 +337,36 @@ export const wrapped = sqliteTable(
   (t) => [index('wrapped_expiry').on(t.expiresAt)],
 )
 
+/** Requests with an `Idempotency-Key`: each row is written with the first change that its request makes. */
+export const idempotentRequests = sqliteTable(
+  'idempotent_requests',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    /** The process that is at work on the answer; null once there is one. */
+    owner: text(),
+    /** What tells another body apart, and the answer. */
+    box: blob({ mode: 'buffer' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+  },
+  (t) => [
+    index('idempotent_requests_expiry').on(t.expiresAt),
+    index('idempotent_requests_namespace').on(t.namespaceId),
+  ],
+)
+
+/** How much of each kind a namespace has: kept in the same changes as what is counted. */
+export const usage = sqliteTable(
+  'usage',
+  {
+    namespaceId: text('namespace_id').notNull(),
+    kind: text({ enum: ['namespaces', 'keys', 'versions', 'kms', 'tokens', 'operations'] }).notNull(),
+    used: integer().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.namespaceId, t.kind] })],
+)
+
 /** Rate limits: by namespace and mount. */
 export const rateLimits = sqliteTable(
   'rate_limits',

@@ -68,6 +68,15 @@ export const sealedPlaces: readonly SealedPlace[] = [
     version: '0',
     kind: 'wrapped-response',
   },
+  {
+    table: 'idempotent_requests',
+    key: ['id'],
+    box: 'box',
+    namespaceId: 'namespace_id',
+    objectId: 'id',
+    version: '0',
+    kind: 'idempotent-answer',
+  },
 ]
 
 /** SQL for the id of the key that a box is sealed under: see core/seal/box.ts. */

@@ -28,6 +28,7 @@ export function secretIdStore(database: Database): SecretIdStore {
     .where(eq(secretIds.accessor, sql.placeholder('accessor')))
     .prepare()
   const leave = database.sqlite.prepare<[number, string]>('UPDATE secret_ids SET num_uses = ? WHERE accessor = ?')
+  const anyExpired = database.sqlite.prepare<[number]>('SELECT 1 FROM secret_ids WHERE expires_at <= ? LIMIT 1')
   const expire = database.sqlite.prepare<[number, number]>(
     `DELETE FROM secret_ids WHERE accessor IN
        (SELECT accessor FROM secret_ids WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
@@ -58,6 +59,7 @@ export function secretIdStore(database: Database): SecretIdStore {
         const row = byAccessor.get({ role, accessor })
         return row !== undefined && remove.run({ accessor: row.accessor }).changes > 0
       }),
-    expire: (now, limit) => database.write(() => expire.run(now, limit).changes),
+    expire: async (now, limit) =>
+      anyExpired.get(now) ? await database.write(() => expire.run(now, limit).changes) : 0,
   }
 }

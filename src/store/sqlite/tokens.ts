@@ -1,7 +1,7 @@
 import { KeyferryError } from '../../core/errors.ts'
 import type { TokenRow, TokenStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, asc, eq, getTableColumns, sql } from './drizzle.ts'
+import { and, asc, desc, eq, getTableColumns, isNull, lte, sql } from './drizzle.ts'
 import { signingKeys, tokens } from './schema.ts'
 
 export function tokenStore(database: Database): TokenStore {
@@ -36,6 +36,7 @@ export function tokenStore(database: Database): TokenStore {
   )
   const orphan = database.sqlite.prepare('UPDATE tokens SET parent_id = NULL WHERE parent_id = ?')
   const remove = database.sqlite.prepare('DELETE FROM tokens WHERE id = ?')
+  const allSigningKeys = db.select().from(signingKeys).orderBy(desc(signingKeys.createdAt)).prepare()
   const expired = database.sqlite
     .prepare<[number, number], string>('SELECT id FROM tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?')
     .pluck()
@@ -84,19 +85,33 @@ export function tokenStore(database: Database): TokenStore {
         orphan.run(id)
         return remove.run(id).changes > 0
       }),
-    expire: (now, limit) =>
-      database.write(() => {
+    expire: async (now, limit) => {
+      // Where there is nothing to do, nothing is written: other processes would drop what they remember.
+      if (expired.all(now, 1).length === 0) return 0
+      return await database.write(() => {
         const ids = expired.all(now, limit)
         for (const id of ids) revokeTree.run(id)
         return ids.length
-      }),
+      })
+    },
     replace: (path, token) =>
       database.write(() => {
         for (const { id } of db.select({ id: tokens.id }).from(tokens).where(eq(tokens.path, path)).all())
           revokeTree.run(id)
         insert(token)
       }),
-    signingKeys: () => db.select().from(signingKeys).orderBy(sql`${signingKeys.createdAt} desc`).all(),
+    signingKeys: () => allSigningKeys.all(),
+    addSigningKey: (row, retireAt, check) =>
+      database.write(() => {
+        check(allSigningKeys.all())
+        db.update(signingKeys).set({ retiredAt: retireAt }).where(isNull(signingKeys.retiredAt)).run()
+        db.insert(signingKeys).values(row).run()
+      }),
+    forgetSigningKeys: async (retiredBefore) => {
+      const over = lte(signingKeys.retiredAt, retiredBefore)
+      if (!db.select({ kid: signingKeys.kid }).from(signingKeys).where(over).limit(1).get()) return 0
+      return await database.write(() => db.delete(signingKeys).where(over).run().changes)
+    },
   }
 }
 

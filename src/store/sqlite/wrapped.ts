@@ -10,6 +10,7 @@ export function wrappedStore(database: Database): WrappedStore {
     .from(wrapped)
     .where(eq(wrapped.id, sql.placeholder('id')))
     .prepare()
+  const anyExpired = database.sqlite.prepare<[number]>('SELECT 1 FROM wrapped WHERE expires_at <= ? LIMIT 1')
   const expire = database.sqlite.prepare(
     'DELETE FROM wrapped WHERE id IN (SELECT id FROM wrapped WHERE expires_at <= ? LIMIT ?)',
   )
@@ -25,6 +26,7 @@ export function wrappedStore(database: Database): WrappedStore {
         db.delete(wrapped).where(eq(wrapped.id, id)).run()
         return row
       }),
-    expire: (now, limit) => database.write(() => expire.run(now, limit).changes),
+    expire: async (now, limit) =>
+      anyExpired.get(now) ? await database.write(() => expire.run(now, limit).changes) : 0,
   }
 }

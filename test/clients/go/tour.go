@@ -22,7 +22,7 @@ func main() {
 		walk func()
 	}{
 		{"login", login}, {"mounts", mounts}, {"keys", keys}, {"kms", kms}, {"copies", copies}, {"tokens", tokens},
-		{"policies", policies}, {"namespaces", namespaces}, {"wrapping", wrapping}, {"approle", approle}, {"remount", remount},
+		{"policies", policies}, {"namespaces", namespaces}, {"wrapping", wrapping}, {"approle", approle}, {"system", system},
 	}
 	for _, step := range steps {
 		step.walk()
@@ -206,12 +206,15 @@ func approle() {
 	check(client.Sys().DisableAuth("approle"))
 }
 
-func remount() {
+func system() {
 	check(client.Sys().Mount("here", &MountInput{Type: "keymgmt"}))
 	write("here/key/k", map[string]any{"type": "aes256-gcm96"})
 	check(client.Sys().Remount("here", "moved/there"))
 	same(read("moved/there/key/k")["name"], "k")
 	refused(http.StatusNotFound, "no handler for route", second(client.Logical().Write("here/key/k", nil)))
+	same(len(must(client.Sys().ListAudit())), 0)
+	same(read("sys/internal/ui/mounts/keymgmt")["path"], "keymgmt/")
+	ofItsOwn()
 }
 
 // A client with the library's own settings, which read VAULT_ADDR.

@@ -204,7 +204,7 @@ def approle():
     client.sys.disable_auth_method("approle")
 
 
-def remount():
+def system():
     client.sys.enable_secrets_engine("keymgmt", path="here")
     client.write_data("here/key/k", data={"type": "aes256-gcm96"})
     client.sys.move_backend("here", "moved/there")
@@ -214,8 +214,10 @@ def remount():
         time.sleep(0.1)
     same(client.read("moved/there/key/k")["data"]["name"], "k")
     refused(hvac.exceptions.InvalidPath, "no handler for route", client.write_data, "here/key/k", data={})
+    same(client.sys.list_enabled_audit_devices()["data"], {})
+    same(client.read("sys/internal/ui/mounts/keymgmt")["data"]["path"], "keymgmt/")
 
 
-for step in (login, mounts, keys, kms, copies, tokens, policies, namespaces, wrapping, approle, remount):
+for step in (login, mounts, keys, kms, copies, tokens, policies, namespaces, wrapping, approle, system):
     step()
     print("ok", step.__name__, flush=True)

@@ -68,10 +68,7 @@ const tour = {
   async copies() {
     await vault.write('keymgmt/kms/prod/key/orders', { purpose: 'encrypt,decrypt', protection: 'hsm' })
     const { data: copy } = await vault.read('keymgmt/kms/prod/key/orders')
-    assert.deepEqual(
-      [copy.purpose, copy.protection, Object.keys(copy.versions)],
-      ['decrypt,encrypt', 'hsm', ['1']],
-    )
+    assert.deepEqual([copy.purpose, copy.protection, Object.keys(copy.versions)], ['decrypt,encrypt', 'hsm', ['1']])
     assert.match(copy.name, /^orders-\d+$/)
     assert.deepEqual((await vault.list('keymgmt/kms/prod/key')).data.keys, ['orders'])
     assert.deepEqual((await vault.list('keymgmt/key/orders/kms')).data.keys, ['prod'])
@@ -162,14 +159,17 @@ const tour = {
     await vault.disableAuth({ mount_point: 'approle' })
   },
 
-  async remount() {
+  async system() {
     await vault.mount({ mount_point: 'here', type: 'keymgmt' })
     await vault.write('here/key/k', { type: 'aes256-gcm96' })
     await vault.remount({ from: 'here', to: 'moved/there' })
     const deadline = Date.now() + 10_000
-    while (!(await vault.mounts())['moved/there/'] && Date.now() < deadline) await new Promise((go) => setTimeout(go, 50))
+    while (!(await vault.mounts())['moved/there/'] && Date.now() < deadline)
+      await new Promise((go) => setTimeout(go, 50))
     assert.equal((await vault.read('moved/there/key/k')).data.name, 'k')
     await refused(vault.read('here/key/k'), 404, /no handler for route/)
+    assert.deepEqual((await vault.audits()).data, {})
+    assert.equal((await vault.read('sys/internal/ui/mounts/keymgmt')).data.path, 'keymgmt/')
   },
 }
 

@@ -168,6 +168,21 @@ describe('what should be changes while a job is at work', () => {
     await expect.poll(async () => Object.keys((await view()).versions), eventually).toEqual(['1', '2'])
   })
 
+  it('a removal whose delete may have had its effect is not answered as refused', async () => {
+    await distribute()
+    const name = (await view()).remoteName
+    const lost = new CloudError('unavailable', 'the answer was lost', { effect: 'unknown' })
+    const disturbances: Disturbance[] = [{ error: lost, after: true }]
+    cloud.disturb = ({ call }) => {
+      if (call === 'remove') return disturbances.shift()
+      // Credentials that lost their rights in between.
+      return disturbances.length === 0 && count('describe') < 6 ? { error: refused() } : undefined
+    }
+    expect(await remove()).toEqual([])
+    expect(cloud.keys.has(name)).toBe(false)
+    await expect(view()).rejects.toMatchObject({ code: 'not_found' })
+  })
+
   it('a removal ends a long delivery instead of waiting for it', async () => {
     for (let version = 2; version <= 60; version++) await rotate()
     cloud.disturb = ({ call }) => (call === 'import' ? { takesMs: 30 } : undefined)
@@ -220,7 +235,8 @@ it('a KMS that does not do what it says it did is not asked without end', async 
   await distribute()
   await rotate()
   const act = cloud.act.bind(cloud)
-  cloud.act = async (call, effect, time) => await act(call, call.call === 'set-enabled' ? () => undefined as never : effect, time)
+  cloud.act = async (call, effect, time) =>
+    await act(call, call.call === 'set-enabled' ? () => undefined as never : effect, time)
   const { core, scope } = gateway
   await core.keys.write(scope, 'orders', { minEnabledVersion: 2 }, now)
   await turn(150)
@@ -311,7 +327,10 @@ it('the connection of a removal that outlived its request is closed when it is d
     ...provider,
     open: async (...args) => {
       open += 1
-      return { ...(await provider.open(...args)), close: () => void (open -= 1) }
+      const close = () => {
+        open -= 1
+      }
+      return { ...(await provider.open(...args)), close }
     },
   }
   await gateway.close()

@@ -41,7 +41,9 @@ describe('a key', () => {
     }
     expect(one).not.toBe(two)
     const spec = createPublicKey(one ?? '')
-    expect(`${spec.asymmetricKeyType}-${spec.asymmetricKeyDetails?.modulusLength ?? spec.asymmetricKeyDetails?.namedCurve}`).toBe(
+    expect(
+      `${spec.asymmetricKeyType}-${spec.asymmetricKeyDetails?.modulusLength ?? spec.asymmetricKeyDetails?.namedCurve}`,
+    ).toBe(
       {
         'rsa-2048': 'rsa-2048',
         'rsa-3072': 'rsa-3072',
@@ -124,7 +126,14 @@ describe('bad input', () => {
     await expect(remove(name)).resolves.toBeUndefined()
   })
 
-  it.each(['__proto__', 'constructor', 'a'.repeat(100), 'A.b-c_d', '0', '_'])('the odd name %j is fine', async (name) => {
+  it.each([
+    '__proto__',
+    'constructor',
+    'a'.repeat(100),
+    'A.b-c_d',
+    '0',
+    '_',
+  ])('the odd name %j is fine', async (name) => {
     expect(await write(name, { type })).toEqual({ created: true, warnings: [] })
     expect((await read(name)).name).toBe(name)
   })
@@ -163,7 +172,10 @@ describe('bad input', () => {
     await write(regional, { type: 'aes256-gcm96', replicaRegions: ['eu', 'us'] })
     expect((await read(regional)).replicaRegions).toEqual(['eu', 'us'])
     await expect(write(regional, { replicaRegions: ['us'] })).rejects.toMatchObject({ code: 'invalid' })
-    expect(await write(regional, { replicaRegions: ['eu', 'us'], type: 'aes256-gcm96' })).toEqual({ created: false, warnings: [] })
+    expect(await write(regional, { replicaRegions: ['eu', 'us'], type: 'aes256-gcm96' })).toEqual({
+      created: false,
+      warnings: [],
+    })
   })
 })
 
@@ -207,7 +219,10 @@ describe('at the same time', () => {
       const key = await read(name).catch(() => undefined)
       if (deleted?.status === 'rejected') expect(key).toBeDefined()
       if (rotated?.status === 'rejected') expect(rotated.reason).toMatchObject({ code: 'not_found' })
-      if (key) expect(key.versions.map((one) => one.version)).toEqual(Array.from({ length: key.latestVersion }, (_, i) => i + 1))
+      if (key)
+        expect(key.versions.map((one) => one.version)).toEqual(
+          Array.from({ length: key.latestVersion }, (_, i) => i + 1),
+        )
     }
   })
 

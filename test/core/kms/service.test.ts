@@ -63,7 +63,11 @@ describe('bad input', () => {
   it.each<[string, object, string]>([
     ['no provider', { keyCollection: 'one' }, 'missing provider: allowed is memory'],
     ['an unknown provider', { ...settings, provider: 'awskms' }, 'unsupported provider "awskms": allowed is memory'],
-    ['a provider of Object', { ...settings, provider: '__proto__' }, 'unsupported provider "__proto__": allowed is memory'],
+    [
+      'a provider of Object',
+      { ...settings, provider: '__proto__' },
+      'unsupported provider "__proto__": allowed is memory',
+    ],
     ['no collection', { provider: 'memory' }, 'missing key_collection: it names where the provider keeps the keys'],
     ['what the provider refuses', { ...settings, keyCollection: 'nowhere' }, 'unknown key_collection "nowhere"'],
   ])('%s', async (_, input, message) => {
@@ -94,15 +98,34 @@ describe('bad input', () => {
       core.distribution.distribute(scope, name, `${name}-${key}`, { purpose: ['sign'], ...input }, waiting)
     const bad: [string, object, string][] = [
       ['ec', { purpose: [] }, 'missing purpose: name at least one of encrypt, decrypt, sign, verify, wrap or unwrap'],
-      ['ec', { purpose: ['Sign'] }, 'unsupported purpose "Sign": allowed are encrypt, decrypt, sign, verify, wrap or unwrap'],
-      ['ec', { purpose: ['encrypt'] }, 'purpose "encrypt" is not possible for a key of type ecdsa-p256 with protection hsm in memory: allowed are sign or verify'],
+      [
+        'ec',
+        { purpose: ['Sign'] },
+        'unsupported purpose "Sign": allowed are encrypt, decrypt, sign, verify, wrap or unwrap',
+      ],
+      [
+        'ec',
+        { purpose: ['encrypt'] },
+        'purpose "encrypt" is not possible for a key of type ecdsa-p256 with protection hsm in memory: allowed are sign or verify',
+      ],
       ['ec', { protection: 'HSM' }, 'unsupported protection "HSM": allowed are hsm or software'],
-      ['ec', { protection: 'software' }, 'a key of type ecdsa-p256 cannot have protection software in memory: allowed is hsm'],
-      ['p521', {}, 'a key of type ecdsa-p521 cannot be distributed to memory: allowed types are rsa-2048 or ecdsa-p256'],
+      [
+        'ec',
+        { protection: 'software' },
+        'a key of type ecdsa-p256 cannot have protection software in memory: allowed is hsm',
+      ],
+      [
+        'p521',
+        {},
+        'a key of type ecdsa-p521 cannot be distributed to memory: allowed types are rsa-2048 or ecdsa-p256',
+      ],
       ['ec', { name: 'No' }, 'a remote name has lower-case letters, digits and "-"'],
     ]
     for (const [key, input, message] of bad) await expect(distribute(key, input)).rejects.toEqual(invalid(message))
-    await expect(distribute('none', {})).rejects.toMatchObject({ code: 'not_found', message: `key "${name}-none" not found` })
+    await expect(distribute('none', {})).rejects.toMatchObject({
+      code: 'not_found',
+      message: `key "${name}-none" not found`,
+    })
     await expect(
       core.distribution.distribute(scope, 'nowhere', `${name}-ec`, { purpose: ['sign'] }, waiting),
     ).rejects.toMatchObject({ code: 'not_found', message: 'KMS "nowhere" not found' })
@@ -122,7 +145,10 @@ describe('at the same time', () => {
     await expect(core.distribution.distribute(scope, name, name, { purpose: ['sign'] }, waiting)).rejects.toEqual(
       expect.objectContaining({ code: 'refused', message: 'these credentials were revoked' }),
     )
-    await Promise.all([write(name, { credentials: { secret: 'revoked' } }), write(name, { credentials: { secret: 'good' } })])
+    await Promise.all([
+      write(name, { credentials: { secret: 'revoked' } }),
+      write(name, { credentials: { secret: 'good' } }),
+    ])
     expect(await core.distribution.distribute(scope, name, name, { purpose: ['sign'] }, waiting)).toEqual([])
   })
 

@@ -99,8 +99,10 @@ it('a key that is made while the gateway stops is made whole or not at all', asy
   // The write waits for another process, and the gateway stops meanwhile.
   const rotation = core.keys.rotate(scope, 'orders', waiting)
   await new Promise((go) => setTimeout(go, 50))
-  await core.close()
+  const closed = core.close()
+  await new Promise((go) => setTimeout(go, 50))
   other.exec('ROLLBACK')
+  await closed
   await rotation.catch(() => undefined)
   const key = await store.keys.find(scope.mountId, 'orders')
   const sealer = await new Keyring(copyOf(rootKey), store.namespaces).forNamespace('root')

@@ -234,6 +234,34 @@ describe('tokens', () => {
     expect(bench.emulator.requests.filter(({ operation }) => operation === 'token')).toHaveLength(2)
   })
 
+  it.each([
+    429, 500, 503,
+  ])('are asked for again after the authority answered %i: it is not held against it for a minute', async (status) => {
+    const connection = await bench.open()
+    bench.emulator.injectFault({ match: { operation: 'token' }, action: { status } })
+    await expect(connection.describe('nothing')).rejects.toMatchObject({ effect: 'none' })
+    bench.emulator.clearFaults()
+    expect(await connection.describe('nothing')).toEqual({ state: 'absent' })
+  })
+
+  it('are not asked for before the time that the authority named', async () => {
+    let now = Date.now()
+    const provider = createAzureKeyVaultProvider({ ...bench.options, now: () => now })
+    const connection = await provider.open(bench.settings, root, bench.register)
+    const action = { status: 429, headers: { 'retry-after': '1' } }
+    bench.emulator.injectFault({ match: { operation: 'token' }, action, times: 2 })
+    const asked = () => bench.emulator.requests.filter(({ operation }) => operation === 'token').length
+    for (const later of [0, 400]) {
+      now += later
+      await expect(connection.describe('nothing')).rejects.toMatchObject({ kind: 'throttled', retryAfterMs: 1_000 })
+    }
+    const before = asked()
+    now += 600
+    bench.emulator.clearFaults()
+    expect(await connection.describe('nothing')).toEqual({ state: 'absent' })
+    expect(asked()).toBe(before + 1)
+  })
+
   it('are not asked for again and again when the vault refuses a fresh one', async () => {
     const emulator = await startKeyVaultEmulator({
       vaults: [{ name: 'prod-keys', kind: 'premium', tenantId: '33333333-0000-4000-8000-000000000003' }],

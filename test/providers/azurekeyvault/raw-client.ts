@@ -12,10 +12,12 @@ export interface RawAnswer {
 export class RawClient {
   readonly #emulator: KeyVaultEmulator
   readonly #resource: string
+  readonly #identity: { clientId: string; clientSecret: string }
   #token: Promise<string> | undefined
 
-  constructor(emulator: KeyVaultEmulator, suffix = 'vault.azure.net') {
+  constructor(emulator: KeyVaultEmulator, suffix = 'vault.azure.net', identity = { clientId, clientSecret }) {
     this.#emulator = emulator
+    this.#identity = identity
     this.#resource = `https://${suffix}`
   }
 
@@ -25,18 +27,24 @@ export class RawClient {
   }
 
   async call(method: string, url: string, body?: unknown): Promise<RawAnswer> {
-    const { host, pathname } = new URL(url)
+    const { host, pathname, search } = new URL(url)
     this.#token ??= this.#askForToken()
-    return await this.#send(method, host, `${pathname}?api-version=7.6`, JSON.stringify(body ?? {}), {
-      authorization: `Bearer ${await this.#token}`,
-      'content-type': 'application/json',
-    })
+    return await this.#send(
+      method,
+      host,
+      `${pathname}${search === '' ? '?api-version=7.6' : search}`,
+      JSON.stringify(body ?? {}),
+      {
+        authorization: `Bearer ${await this.#token}`,
+        'content-type': 'application/json',
+      },
+    )
   }
 
   async #askForToken(): Promise<string> {
     const form = new URLSearchParams({
-      client_id: clientId,
-      client_secret: clientSecret,
+      client_id: this.#identity.clientId,
+      client_secret: this.#identity.clientSecret,
       scope: `${this.#resource}/.default`,
       grant_type: 'client_credentials',
     })

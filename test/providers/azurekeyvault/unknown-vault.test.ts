@@ -21,7 +21,7 @@ afterAll(() => bench.emulator.close())
 function lookups(...codes: string[]) {
   const asked: string[] = []
   const lookup: LookupFunction = (host, _options, done) => {
-    const code = codes[Math.min(asked.length, codes.length - 1)]
+    const code = codes[Math.min(asked.length, codes.length - 1)] ?? 'ENOTFOUND'
     asked.push(host)
     done(Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code }), '')
   }

@@ -9,6 +9,8 @@ export const authTypes = ['approle', 'jwt', 'oidc'] as const
 
 const segment = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$/
 const mostSegments = 8
+/** Of so many namespaces the mounts are remembered. */
+const kept = 20_000
 const builtIn = 'token/'
 
 /** Says what there is, for whoever asks for something else. */
@@ -136,7 +138,7 @@ export class AuthMountService {
     const known = this.#known.get(namespaceId)
     if (known) return known
     const mounts = await this.#parts.store.authMounts.list(namespaceId)
-    if (this.#known.size >= 1000) this.#known.clear()
+    if (this.#known.size >= kept) this.#known.clear()
     this.#known.set(namespaceId, mounts)
     return mounts
   }

@@ -32,7 +32,7 @@ token is a signed JWT (RFC 9068); its string stays the same when it is renewed.`
 export const create = systemRoute('create', {
   synopsis,
   description,
-  write: { capability: 'update', body, handler: (call, _, input) => make(call, input, {}) },
+  write: { capability: 'update', body, answers: { auth: true }, handler: (call, _, input) => make(call, input, {}) },
 })
 
 export const createOrphan = systemRoute('create-orphan', {
@@ -41,6 +41,7 @@ export const createOrphan = systemRoute('create-orphan', {
   write: {
     capability: 'sudo',
     body,
+    answers: { auth: true },
     handler: (call, _, input) => make(call, { ...input, no_parent: true }, { orphan: true }),
   },
 })
@@ -48,7 +49,12 @@ export const createOrphan = systemRoute('create-orphan', {
 export const createByRole = systemRoute('create/:role', {
   synopsis: 'Make a token by a token role.',
   description: 'What the token may be is decided by the role.',
-  write: { capability: 'update', body, handler: (call, { role }, input) => make(call, input, { role }) },
+  write: {
+    capability: 'update',
+    body,
+    answers: { auth: true },
+    handler: (call, { role }, input) => make(call, input, { role }),
+  },
 })
 
 async function make(

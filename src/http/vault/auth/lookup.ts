@@ -4,13 +4,14 @@ import { listOf } from '../envelope.ts'
 import { text } from '../fields.ts'
 import { pageOf } from '../query.ts'
 import { systemRoute } from '../route.ts'
-import { tokenView } from './token-view.ts'
+import { tokenAnswer, tokenView } from './token-view.ts'
 
 export const lookupSelf = systemRoute('lookup-self', {
   synopsis: 'What is known of the token that the request is made with.',
   description: 'The command line asks this at "login".',
   read: {
     capability: 'read',
+    answers: { data: tokenAnswer },
     handler: ({ core, caller, presentedToken }) => ({
       data: tokenView(caller.token, caller.namespacePath, presentedToken, core.context.now()),
     }),
@@ -22,6 +23,7 @@ export const lookup = systemRoute('lookup', {
   description: "Of the token in the body, which must be of this namespace; of the caller's own where none is given.",
   read: {
     capability: 'read',
+    answers: { data: tokenAnswer },
     handler: ({ core, caller, presentedToken }) => ({
       data: tokenView(caller.token, caller.namespacePath, presentedToken, core.context.now()),
     }),
@@ -29,6 +31,7 @@ export const lookup = systemRoute('lookup', {
   write: {
     capability: 'update',
     body: z.object({ token: text('The token.') }),
+    answers: { data: tokenAnswer },
     handler: async ({ core, namespace, presentedToken }, _, { token }) => {
       const wanted = token || presentedToken
       const row = await core.tokens.lookup(namespace.id, { token: wanted })
@@ -43,6 +46,7 @@ export const lookupAccessor = systemRoute('lookup-accessor', {
   write: {
     capability: 'update',
     body: z.object({ accessor: text('The accessor.') }),
+    answers: { data: tokenAnswer },
     handler: async ({ core, namespace }, _, { accessor }) => {
       const row = await core.tokens.lookup(namespace.id, { accessor: required('accessor', accessor) })
       return { data: tokenView(row, namespace.path, '', core.context.now()) }

@@ -14,6 +14,7 @@ export const renewSelf = systemRoute('renew-self', {
   write: {
     capability: 'update',
     body: z.object({ increment }),
+    answers: { auth: true },
     handler: (call, _, input) => renewed(call, call.caller.token, call.presentedToken, input.increment),
   },
 })
@@ -24,6 +25,7 @@ export const renew = systemRoute('renew', {
   write: {
     capability: 'update',
     body: z.object({ token: text('The token.'), increment }),
+    answers: { auth: true },
     handler: async (call, _, input) => {
       const token = required('token', input.token)
       return await renewed(call, await call.core.tokens.lookup(call.namespace.id, { token }), token, input.increment)
@@ -37,6 +39,7 @@ export const renewAccessor = systemRoute('renew-accessor', {
   write: {
     capability: 'update',
     body: z.object({ accessor: text('The accessor.'), increment }),
+    answers: { auth: true },
     handler: async (call, _, input) => {
       const accessor = required('accessor', input.accessor)
       return await renewed(call, await call.core.tokens.lookup(call.namespace.id, { accessor }), '', input.increment)

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import type { TokenSettings, TokenSettingsInput } from '../../../core/access/doors/token-settings.ts'
+import { seconds } from '../answers.ts'
 import { present } from '../decode.ts'
 import { boolean, commaList, duration, text, wholeNumber } from '../fields.ts'
 
@@ -43,6 +45,18 @@ export function tokenSettingsOf(body: Decoded): TokenSettingsInput {
     boundCidrs: body.token_bound_cidrs,
     type: body.token_type,
   })
+}
+
+export const tokenSettingsAnswer = {
+  token_bound_cidrs: z.array(z.string()),
+  token_explicit_max_ttl: seconds,
+  token_max_ttl: seconds,
+  token_no_default_policy: z.boolean(),
+  token_num_uses: z.number().int(),
+  token_period: seconds,
+  token_policies: z.array(z.string()),
+  token_ttl: seconds,
+  token_type: z.string(),
 }
 
 /** As a role shows it. */

@@ -1,10 +1,25 @@
 import { z } from 'zod'
 import type { CopyView } from '../../../core/distribution/service.ts'
+import { protections, purposes } from '../../../core/kms/provider.ts'
+import { stringMap, time } from '../answers.ts'
 import { present } from '../decode.ts'
 import { done } from '../envelope.ts'
 import { commaList, moment, pairs, text } from '../fields.ts'
 import { engineRoute } from '../route.ts'
 import { rfc3339 } from '../times.ts'
+
+const copyAnswer = z.object({
+  distribution_time: time,
+  expires: time.optional(),
+  name: z.string(),
+  not_before: time.optional(),
+  protection: z.enum(protections),
+  purpose: z.string().describe('Comma-separated, in alphabetical order.'),
+  reason: z.string().optional(),
+  state: z.enum(['pending', 'stopped']).optional(),
+  tags: stringMap.optional(),
+  versions: stringMap.describe("Versions of the key, and the provider's ids of them."),
+})
 
 export const copy = engineRoute('kms/:name/key/:key_name', {
   names: { name: 'KMS', key_name: 'key' },
@@ -16,6 +31,7 @@ be done or was refused, "state" and "reason". Deleting removes the copy; the key
   read: {
     capability: 'read',
     cacheable: true,
+    answers: { data: copyAnswer },
     handler: async (call, { name, key_name }) => ({
       data: shape(await call.core.distribution.read(call.scope, name, key_name)),
     }),
@@ -23,8 +39,8 @@ be done or was refused, "state" and "reason". Deleting removes the copy; the key
   write: {
     capability: 'update',
     body: z.object({
-      purpose: commaList('At least one of encrypt, decrypt, sign, verify, wrap, unwrap.'),
-      protection: text('hsm (unless told) or software: where the KMS uses the key.'),
+      purpose: commaList(`At least one of ${purposes.join(', ')}.`).meta({ items: { type: 'string', enum: purposes } }),
+      protection: text('hsm (unless told) or software: where the KMS uses the key.').meta({ enum: protections }),
       remote_name: text('The name in the KMS, in place of <key_name>-<unix seconds>.'),
       tags: pairs('Tags of the key in the KMS.'),
       not_before: moment('The KMS uses the key from this time on.'),

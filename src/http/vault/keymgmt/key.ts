@@ -1,11 +1,22 @@
 import { z } from 'zod'
 import { creatableTypes, type KeyView } from '../../../core/keys/service.ts'
+import { time } from '../answers.ts'
 import { present } from '../decode.ts'
 import { done } from '../envelope.ts'
 import { createOrUpdate } from '../existence.ts'
 import { boolean, commaList, text, wholeNumber } from '../fields.ts'
 import { engineRoute } from '../route.ts'
 import { rfc3339 } from '../times.ts'
+
+const keyAnswer = z.object({
+  deletion_allowed: z.boolean(),
+  latest_version: z.number().int().min(1),
+  min_enabled_version: z.number().int().min(0),
+  name: z.string(),
+  replica_regions: z.array(z.string()).optional(),
+  type: z.enum(creatableTypes),
+  versions: z.record(z.string(), z.object({ creation_time: time, public_key: z.string().optional() })),
+})
 
 export const key = engineRoute('key/:name', {
   names: { name: 'key' },
@@ -17,12 +28,15 @@ and left out when it is read. A key can be deleted once deletion_allowed is true
   read: {
     capability: 'read',
     cacheable: true,
+    answers: { data: keyAnswer },
     handler: async (call, { name }) => ({ data: shape(await call.core.keys.read(call.scope, name)) }),
   },
   write: {
     capability: (call, { name }) => createOrUpdate(call.core.keys.read(call.scope, name)),
     body: z.object({
-      type: text(`One of ${creatableTypes.join(', ')}; rsa-2048 unless told. Cannot be changed.`),
+      type: text(`One of ${creatableTypes.join(', ')}; rsa-2048 unless told. Cannot be changed.`).meta({
+        enum: creatableTypes,
+      }),
       deletion_allowed: boolean('Whether the key may be deleted.'),
       min_enabled_version: wholeNumber('Versions below this one are disabled; 0 enables all.'),
       replica_regions: commaList('Regions for multi-region keys of awskms. Cannot be changed.'),

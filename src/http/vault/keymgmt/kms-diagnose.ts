@@ -1,4 +1,8 @@
+import { z } from 'zod'
 import { engineRoute } from '../route.ts'
+
+const level = z.enum(['ok', 'info', 'warning', 'error'])
+const finding = z.object({ level, code: z.string(), message: z.string(), action: z.string().optional() })
 
 export const kmsDiagnose = engineRoute('kms/:name/diagnose', {
   names: { name: 'KMS' },
@@ -9,6 +13,7 @@ the cloud. Each finding has a level (ok, info, warning, error), a code, a messag
 is the worst of them. An answer is a success whatever was found.`,
   read: {
     capability: 'read',
+    answers: { data: z.object({ level, findings: z.array(finding) }) },
     handler: async (call, { name }) => {
       const { level, findings } = await call.core.kms.diagnose(call.scope, name)
       return { data: { findings, level } }

@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { stringMap } from '../answers.ts'
 import { noFields } from '../fields.ts'
 import { engineRoute } from '../route.ts'
 
@@ -10,6 +12,14 @@ former one is disabled there and never deleted. Not for a KMS that names its own
   write: {
     capability: 'update',
     body: noFields,
+    answers: {
+      data: z.object({
+        former_kek_id: z.string().nullable(),
+        kek_attestation: stringMap.nullable(),
+        kek_fingerprint: z.string(),
+        kek_id: z.string(),
+      }),
+    },
     handler: async (call, { name }) => {
       const { keyId, fingerprint, formerKeyId, attestation, warnings } = await call.core.kms.rotateWrappingKey(
         call.scope,

@@ -5,6 +5,8 @@ import { createOrUpdate } from '../existence.ts'
 import { pairs, text } from '../fields.ts'
 import { engineRoute } from '../route.ts'
 
+const shown = z.union([z.string(), z.number(), z.boolean()])
+
 export const kms = engineRoute('kms/:name', {
   names: { name: 'KMS' },
   synopsis: 'Create, read, update and delete KMSs: places in a cloud that keys can be brought to.',
@@ -13,6 +15,8 @@ Writing makes a KMS, or replaces the credentials of one that is there; the cloud
 "key=value" strings or one such string; they are kept sealed and never shown. A KMS can be deleted once no key is in it.`,
   read: {
     capability: 'read',
+    // What a provider shows besides is the provider's.
+    answers: { data: z.object({ key_collection: z.string(), provider: z.string() }).catchall(shown) },
     // Not cacheable: the key encryption key that it shows belongs to the vault, which other mounts may use too.
     handler: async (call, { name }) => {
       const { keyCollection, provider, shown } = await call.core.kms.read(call.scope, name)

@@ -9,6 +9,7 @@ export const auditHash = systemRoute('audit-hash/:path', {
   write: {
     capability: 'update',
     body: z.object({ input: text('The value.') }),
+    answers: { data: z.object({ hash: z.string() }) },
     handler: ({ core, namespace }, _, { input }) => ({
       data: { hash: core.audit.hash(namespace.id, required('input', input)) },
     }),

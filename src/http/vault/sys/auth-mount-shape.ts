@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { invalid, KeyferryError } from '../../../core/errors.ts'
 import type { AuthMountRow } from '../../../core/store.ts'
+import { seconds } from '../answers.ts'
 import { present } from '../decode.ts'
 import { boolean, mountDuration, text } from '../fields.ts'
 import type { SystemCall } from '../route.ts'
@@ -20,6 +21,28 @@ export const authTunableFields = z.object(authTunable)
 export function keptTune(fields: Record<string, unknown>): Record<string, unknown> {
   return present(fields)
 }
+
+export const authMountAnswer = z.object({
+  accessor: z.string(),
+  config: z.object({
+    default_lease_ttl: seconds,
+    force_no_cache: z.boolean(),
+    listing_visibility: z.string().optional(),
+    max_lease_ttl: seconds,
+    token_type: z.string(),
+  }),
+  deprecation_status: z.string(),
+  description: z.string(),
+  external_entropy_access: z.boolean(),
+  local: z.boolean(),
+  options: z.null(),
+  plugin_version: z.string(),
+  running_plugin_version: z.string(),
+  running_sha256: z.string(),
+  seal_wrap: z.boolean(),
+  type: z.string(),
+  uuid: z.string(),
+})
 
 /** An auth mount as Vault shows it. */
 export function authMountShape({ accessor, description, id, tune, type }: AuthMountRow): Record<string, unknown> {

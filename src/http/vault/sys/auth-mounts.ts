@@ -1,9 +1,17 @@
 import { z } from 'zod'
 import { invalid } from '../../../core/errors.ts'
+import { seconds } from '../answers.ts'
 import { decodeFields, present } from '../decode.ts'
 import { anyObject, text } from '../fields.ts'
-import { systemRoute } from '../route.ts'
-import { authMountAt, authMountShape, authTunable, authTunableFields, keptTune } from './auth-mount-shape.ts'
+import { type Capability, systemRoute } from '../route.ts'
+import {
+  authMountAnswer,
+  authMountAt,
+  authMountShape,
+  authTunable,
+  authTunableFields,
+  keptTune,
+} from './auth-mount-shape.ts'
 
 /** Vault's system-wide time of leases, in seconds: what a mount without one of its own reads. */
 const systemLease = 32 * 24 * 3600
@@ -13,6 +21,7 @@ export const authMounts = systemRoute('auth', {
   description: 'By path under auth/, with the settings of each.',
   read: {
     capability: 'read',
+    answers: { data: z.record(z.string(), authMountAnswer), repeat: true },
     handler: async ({ core, namespace }) => {
       const mounts = await core.doors.mounts.list(namespace.id)
       return { data: Object.fromEntries(mounts.map((one) => [one.path, authMountShape(one)])), repeat: true }
@@ -26,6 +35,7 @@ export const authMount = systemRoute('auth/:path+', {
 Types are approle, jwt and oidc (another name of jwt). Disabling one ends the tokens that were made through it, with their children.`,
   read: {
     capability: 'sudo',
+    answers: { data: authMountAnswer, repeat: true },
     handler: async (call, { path }) => ({ data: authMountShape(await authMountAt(call, path)), repeat: true }),
   },
   write: {
@@ -51,34 +61,65 @@ Types are approle, jwt and oidc (another name of jwt). Disabling one ends the to
   },
 })
 
-export const authMountTune = systemRoute('auth/:path+/tune', {
-  synopsis: 'Read and change the settings of a way to log in.',
-  description: 'What is not sent is not changed.',
+export const authMountTune = tuneRoute('auth/:path+/tune', () => 'sudo')
+
+/** The same by Vault's other path, `sys/mounts/auth/…`, which its command line, Go client and Terraform use; there without sudo. */
+export const authMountInMounts = systemRoute('mounts/auth/:path+', {
+  synopsis: 'Look at a way to log in.',
+  description: 'As at sys/auth/:path. To enable and disable one, use that.',
   read: {
-    capability: 'sudo',
-    handler: async (call, { path }) => {
-      const { tune, description } = await authMountAt(call, path)
-      return {
-        data: {
-          default_lease_ttl: tune.default_lease_ttl || systemLease,
-          description,
-          force_no_cache: tune.force_no_cache ?? false,
-          ...(tune.listing_visibility === undefined ? {} : { listing_visibility: tune.listing_visibility }),
-          max_lease_ttl: tune.max_lease_ttl || systemLease,
-          token_type: tune.token_type ?? 'default-service',
-        },
-        repeat: true,
-      }
-    },
-  },
-  write: {
-    capability: 'sudo',
-    body: z.object({ ...authTunable, description: text('For people.') }),
-    handler: async (call, { path }, { description, ...settings }) => {
-      await authMountAt(call, path)
-      const { core, namespace } = call
-      await core.doors.mounts.tune(namespace.id, path, { tune: keptTune(settings), ...present({ description }) })
-      return undefined
-    },
+    capability: 'read',
+    answers: { data: authMountAnswer, repeat: true },
+    handler: async (call, { path }) => ({ data: authMountShape(await authMountAt(call, path)), repeat: true }),
   },
 })
+
+export const authMountTuneInMounts = tuneRoute('mounts/auth/:path+/tune', (operation) => operation)
+
+function tuneRoute(
+  path: 'auth/:path+/tune' | 'mounts/auth/:path+/tune',
+  capability: (usual: 'read' | 'update') => Capability,
+) {
+  return systemRoute(path, {
+    synopsis: 'Read and change the settings of a way to log in.',
+    description: 'What is not sent is not changed.',
+    read: {
+      capability: capability('read'),
+      answers: {
+        data: z.object({
+          default_lease_ttl: seconds,
+          description: z.string(),
+          force_no_cache: z.boolean(),
+          listing_visibility: z.string().optional(),
+          max_lease_ttl: seconds,
+          token_type: z.string(),
+        }),
+        repeat: true,
+      },
+      handler: async (call, { path }) => {
+        const { tune, description } = await authMountAt(call, path)
+        return {
+          data: {
+            default_lease_ttl: tune.default_lease_ttl || systemLease,
+            description,
+            force_no_cache: tune.force_no_cache ?? false,
+            ...(tune.listing_visibility === undefined ? {} : { listing_visibility: tune.listing_visibility }),
+            max_lease_ttl: tune.max_lease_ttl || systemLease,
+            token_type: tune.token_type ?? 'default-service',
+          },
+          repeat: true,
+        }
+      },
+    },
+    write: {
+      capability: capability('update'),
+      body: z.object({ ...authTunable, description: text('For people.') }),
+      handler: async (call, { path }, { description, ...settings }) => {
+        await authMountAt(call, path)
+        const { core, namespace } = call
+        await core.doors.mounts.tune(namespace.id, path, { tune: keptTune(settings), ...present({ description }) })
+        return undefined
+      },
+    },
+  })
+}

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { invalid } from '../../../core/errors.ts'
 import { printable } from '../../../core/keys/types.ts'
 import { publicRoute } from '../route.ts'
@@ -14,6 +15,7 @@ const codes = [
   'sealedcode',
   'uninitcode',
 ]
+const flags = ['standbyok', 'perfstandbyok']
 
 export const health = publicRoute('sys/health', {
   synopsis: 'Whether the gateway serves.',
@@ -22,6 +24,24 @@ export const health = publicRoute('sys/health', {
 "haunhealthycode" choose other statuses. The parameters for states that do not occur here ("standbyok", "sealedcode" and the like) are checked and have no effect.`,
   read: {
     unauthenticated: true,
+    query: z.object(Object.fromEntries([...codes, ...flags].map((name) => [name, z.string().optional()]))),
+    answers: {
+      anyStatus: true,
+      raw: z.object({
+        initialized: z.boolean(),
+        sealed: z.boolean(),
+        standby: z.boolean(),
+        performance_standby: z.boolean(),
+        replication_performance_mode: z.string(),
+        replication_dr_mode: z.string(),
+        server_time_utc: z.number().int(),
+        version: z.string(),
+        enterprise: z.boolean(),
+        cluster_name: z.string(),
+        cluster_id: z.string(),
+        audit: z.string().optional(),
+      }),
+    },
     handler: ({ core, options }, _params, query) => {
       for (const name of codes) statusOf(query, name)
       return {

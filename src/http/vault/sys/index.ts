@@ -1,16 +1,21 @@
 import type { PublicRoute, Route, SystemCall } from '../route.ts'
+import { auditDevices } from './audit.ts'
 import { auditHash } from './audit-hash.ts'
-import { authMount, authMounts, authMountTune } from './auth-mounts.ts'
+import { authMount, authMountInMounts, authMounts, authMountTune, authMountTuneInMounts } from './auth-mounts.ts'
 import { capabilities, capabilitiesAccessor, capabilitiesSelf } from './capabilities.ts'
 import { health } from './health.ts'
 import { init } from './init.ts'
 import { leader } from './leader.ts'
+import { licenseStatus } from './license-status.ts'
 import { mount } from './mount.ts'
 import { mountTune } from './mount-tune.ts'
 import { mounts } from './mounts.ts'
 import { namespaceAt, namespaces } from './namespaces.ts'
+import { openApi } from './openapi.ts'
 import { oldPolicies, oldPolicy, policies, policy } from './policies.ts'
 import { rateLimit, rateLimits } from './quotas.ts'
+import { remount, remountStatus } from './remount.ts'
+import { rotateSigningKey } from './rotate-signing-key.ts'
 import { sealStatus } from './seal-status.ts'
 import { uiMount } from './ui-mount.ts'
 import { uiMounts } from './ui-mounts.ts'
@@ -21,13 +26,18 @@ export const publicRoutes: readonly PublicRoute[] = [health, sealStatus, init, l
 
 /** What a namespace has under `sys/`. */
 export const sysRoutes: readonly Route<SystemCall>[] = [
+  auditDevices,
   auditHash,
   authMounts,
   authMount,
   authMountTune,
+  authMountInMounts,
+  authMountTuneInMounts,
   mounts,
   mount,
   mountTune,
+  remount,
+  remountStatus,
   uiMounts,
   uiMount,
   policies,
@@ -44,4 +54,7 @@ export const sysRoutes: readonly Route<SystemCall>[] = [
   wrappingWrap,
   rateLimits,
   rateLimit,
+  rotateSigningKey,
+  licenseStatus,
+  openApi,
 ]

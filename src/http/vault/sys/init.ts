@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { invalid } from '../../../core/errors.ts'
 import { noFields } from '../fields.ts'
 import { publicRoute } from '../route.ts'
@@ -5,7 +6,11 @@ import { publicRoute } from '../route.ts'
 export const init = publicRoute('sys/init', {
   synopsis: 'Whether the gateway was initialised.',
   description: 'A gateway that runs was: "keyferry init" does it before the first start.',
-  read: { unauthenticated: true, handler: () => ({ raw: { initialized: true } }) },
+  read: {
+    unauthenticated: true,
+    answers: { raw: z.object({ initialized: z.boolean() }) },
+    handler: () => ({ raw: { initialized: true } }),
+  },
   write: {
     unauthenticated: true,
     body: noFields,

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { publicRoute } from '../route.ts'
 
 export const leader = publicRoute('sys/leader', {
@@ -5,6 +6,17 @@ export const leader = publicRoute('sys/leader', {
   description: 'None does: every process on a database serves alike.',
   read: {
     unauthenticated: true,
+    answers: {
+      raw: z.object({
+        ha_enabled: z.boolean(),
+        is_self: z.boolean(),
+        active_time: z.string(),
+        leader_address: z.string(),
+        leader_cluster_address: z.string(),
+        performance_standby: z.boolean(),
+        performance_standby_last_remote_wal: z.number().int(),
+      }),
+    },
     handler: () => ({
       raw: {
         ha_enabled: false,

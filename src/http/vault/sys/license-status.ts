@@ -5,7 +5,8 @@ const never = '9999-12-31T23:59:59Z'
 
 export const licenseStatus = systemRoute('license/status', {
   synopsis: 'The licence, which is not needed.',
-  description: 'In the shape of Vault Enterprise, for clients that look whether the features that they use are licensed.',
+  description:
+    'In the shape of Vault Enterprise, for clients that look whether the features that they use are licensed.',
   read: {
     capability: 'read',
     answers: {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { MountRow } from '../../../core/store.ts'
+import { seconds, stringMap } from '../answers.ts'
 import { present } from '../decode.ts'
 import { boolean, mountDuration, pairs, text } from '../fields.ts'
 
@@ -25,6 +26,27 @@ export const flags = {
 export function keptConfig(fields: Record<string, unknown>): Record<string, unknown> {
   return present(fields)
 }
+
+export const mountAnswer = z.object({
+  accessor: z.string(),
+  config: z.object({
+    default_lease_ttl: seconds,
+    force_no_cache: z.boolean(),
+    listing_visibility: z.string().optional(),
+    max_lease_ttl: seconds,
+  }),
+  deprecation_status: z.string(),
+  description: z.string(),
+  external_entropy_access: z.boolean(),
+  local: z.boolean(),
+  options: stringMap.nullable(),
+  plugin_version: z.string(),
+  running_plugin_version: z.string(),
+  running_sha256: z.string(),
+  seal_wrap: z.boolean(),
+  type: z.string(),
+  uuid: z.string(),
+})
 
 /** A mount as Vault shows it. */
 export function mountShape({ accessor, config, description, id, type }: MountRow): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { seconds, stringMap } from '../answers.ts'
 import { present } from '../decode.ts'
 import { text } from '../fields.ts'
 import { systemRoute } from '../route.ts'
@@ -13,6 +14,17 @@ export const mountTune = systemRoute('mounts/:path+/tune', {
   description: 'What is not sent is not changed.',
   read: {
     capability: 'read',
+    answers: {
+      data: z.object({
+        default_lease_ttl: seconds,
+        description: z.string(),
+        force_no_cache: z.boolean(),
+        listing_visibility: z.string().optional(),
+        max_lease_ttl: seconds,
+        options: stringMap.optional(),
+      }),
+      repeat: true,
+    },
     handler: async (call, { path }) => {
       const { config, description } = await mountAt(call, path)
       return {

@@ -5,7 +5,7 @@ import { done } from '../envelope.ts'
 import { anyObject, text } from '../fields.ts'
 import { systemRoute } from '../route.ts'
 import { mountAt } from './mount-at.ts'
-import { flags, keptConfig, mountShape, tunableFields } from './mount-shape.ts'
+import { flags, keptConfig, mountAnswer, mountShape, tunableFields } from './mount-shape.ts'
 
 export const mount = systemRoute('mounts/:path+', {
   synopsis: 'Mount an engine, look at a mount, and remove it.',
@@ -13,6 +13,7 @@ export const mount = systemRoute('mounts/:path+', {
 Each mount is a world of its own. Removing one removes its keys and KMSs; copies in clouds stay there, and are named in a warning.`,
   read: {
     capability: 'read',
+    answers: { data: mountAnswer, repeat: true },
     handler: async (call, { path }) => ({ data: mountShape(await mountAt(call, path)), repeat: true }),
   },
   write: {

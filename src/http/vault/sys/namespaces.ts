@@ -66,12 +66,12 @@ export const namespaceAt = systemRoute('namespaces/:path+', {
     query: z.object({
       remove_remote: boolean('Removes its keys from their KMSs too; refused while there are any, else.'),
     }),
-    answers: { data: z.object({ status: z.literal('in-progress') }), orNothing: true },
+    answers: { data: z.object({ status: z.literal('in-progress') }).nullable() },
     handler: async (call, { path }, query) => {
       const row = await find(call, path)
-      if (!row) return undefined
-      await call.core.namespaces.delete(row, flag(query, 'remove_remote'))
       // Vault's command line ends with an error on an empty answer here.
+      if (!row) return { data: null, warnings: ['requested namespace does not exist'] }
+      await call.core.namespaces.delete(row, flag(query, 'remove_remote'))
       return { data: { status: 'in-progress' } }
     },
   },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { normalisePolicyName } from '../../../core/access/policy/names.ts'
 import { invalid, KeyferryError } from '../../../core/errors.ts'
+import type { Answers } from '../answers.ts'
 import { listOf } from '../envelope.ts'
 import { createOrUpdate } from '../existence.ts'
 import { text } from '../fields.ts'
@@ -20,12 +21,18 @@ export const policies = systemRoute('policies/acl', {
   },
 })
 
+const oldNames: Answers = {
+  data: z.object({ keys: z.array(z.string()), policies: z.array(z.string()) }),
+  repeat: true,
+}
+
 /** The old path, which older command lines use: `read` lists too. */
 export const oldPolicies = systemRoute('policy', {
   synopsis: 'List the policies of this namespace (the old path).',
   description,
   read: {
     capability: 'read',
+    answers: oldNames,
     handler: async ({ core, namespace }) => {
       const names = await core.policies.names(namespace)
       return { data: { keys: names, policies: names }, repeat: true }
@@ -33,6 +40,7 @@ export const oldPolicies = systemRoute('policy', {
   },
   list: {
     capability: 'list',
+    answers: oldNames,
     handler: async ({ core, namespace }) => {
       const names = await core.policies.names(namespace)
       return { data: { keys: names, policies: names }, repeat: true }
@@ -49,6 +57,7 @@ function policyRoute(path: 'policies/acl/:name+' | 'policy/:name+', textField: '
     description,
     read: {
       capability: 'read',
+      answers: { data: z.object({ name: z.string(), [textField]: z.string() }) },
       handler: async (call, { name }) => {
         const rules = await find(call, name)
         return rules === undefined ? undefined : { data: { name: normalisePolicyName(name), [textField]: rules } }

@@ -1,14 +1,16 @@
 import { z } from 'zod'
 import { invalid } from '../../../core/errors.ts'
 import type { RateLimitRow } from '../../../core/store.ts'
+import { seconds } from '../answers.ts'
 import { listOf } from '../envelope.ts'
 import { duration, text } from '../fields.ts'
 import { pageOf } from '../query.ts'
 import { type SystemCall, systemRoute } from '../route.ts'
 
 const description = `
-So many requests in an interval, for each address that they come from. A limit with a path is for that mount, one without for the whole
-namespace and those below it; the most specific one decides. Over it, the answer is 429 with Retry-After.`
+So many requests in an interval, for each address that they come from. A limit with a path is for what is below it, be it a mount
+(keymgmt/) or a namespace (team/); one without is for the whole namespace and those below it. Of a namespace's limits the most specific
+one counts; those of the namespaces above count besides. Over one, the answer is 429 with Retry-After.`
 
 export const rateLimits = systemRoute('quotas/rate-limit', {
   synopsis: 'List the rate limits of this namespace.',
@@ -30,6 +32,18 @@ export const rateLimit = systemRoute('quotas/rate-limit/:name', {
   description,
   read: {
     capability: 'read',
+    answers: {
+      data: z.object({
+        name: z.string(),
+        type: z.literal('rate-limit'),
+        path: z.string(),
+        rate: z.number(),
+        interval: seconds,
+        block_interval: seconds,
+        role: z.string(),
+        inheritable: z.boolean(),
+      }),
+    },
     handler: async (call, { name }) => {
       const row = await find(call, name)
       return row && { data: shape(row) }
@@ -38,7 +52,7 @@ export const rateLimit = systemRoute('quotas/rate-limit/:name', {
   write: {
     capability: 'update',
     body: z.object({
-      path: text('The mount that it is for, such as keymgmt/; empty for the whole namespace.'),
+      path: text('The mount or namespace that it is for, such as keymgmt/ or team/; empty for the whole namespace.'),
       rate: text('Requests in an interval: a number above 0.'),
       interval: duration('Length of an interval; 1 second unless told.'),
       block_interval: duration('How long one that went over is refused; 0 unless told.'),

@@ -16,7 +16,8 @@ and are not changed. Ways to log in cannot be moved. Needs sudo.`,
     handler: async ({ core, namespace }, _, input) => {
       const [from, to] = [required('from', input.from), required('to', input.to)]
       for (const path of [from, to]) {
-        if (path.replace(/^\/+/, '').startsWith('auth/')) throw invalid('ways to log in cannot be moved: enable another')
+        if (path.replace(/^\/+/, '').startsWith('auth/'))
+          throw invalid('ways to log in cannot be moved: enable another')
       }
       try {
         const { id } = await core.mounts.move(namespace.id, from, to)

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { publicRoute } from '../route.ts'
 import { shownVersion } from './version.ts'
 
@@ -7,6 +8,26 @@ export const sealStatus = publicRoute('sys/seal-status', {
     'A gateway that runs has its root key and is unsealed. "version" is that of the API, with the gateway’s own behind the plus.',
   read: {
     unauthenticated: true,
+    answers: {
+      raw: z.object({
+        type: z.string(),
+        initialized: z.boolean(),
+        sealed: z.boolean(),
+        t: z.number().int(),
+        n: z.number().int(),
+        progress: z.number().int(),
+        nonce: z.string(),
+        version: z.string(),
+        build_date: z.string(),
+        migration: z.boolean(),
+        cluster_name: z.string(),
+        cluster_id: z.string(),
+        recovery_seal: z.boolean(),
+        storage_type: z.string(),
+        removed_from_cluster: z.boolean(),
+        keyferry_version: z.string(),
+      }),
+    },
     handler: ({ core, options }) => ({
       raw: {
         type: 'root-key',

@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { seconds, time } from '../answers.ts'
 import type { Answer } from '../envelope.ts'
 import { text } from '../fields.ts'
 import { type SystemCall, systemRoute } from '../route.ts'
 import { rfc3339 } from '../times.ts'
 
+const anything = z.record(z.string(), z.unknown())
 const token = text("The wrapping token; the request's own where none is given.")
 
 export const wrappingLookup = systemRoute('wrapping/lookup', {
@@ -12,6 +14,7 @@ export const wrappingLookup = systemRoute('wrapping/lookup', {
   write: {
     capability: 'update',
     body: z.object({ token }),
+    answers: { data: z.object({ creation_path: z.string(), creation_time: time, creation_ttl: seconds }) },
     handler: (call, _, input) => lookupWrapped(call, input.token),
   },
 })
@@ -22,6 +25,7 @@ export const wrappingUnwrap = systemRoute('wrapping/unwrap', {
   write: {
     capability: 'update',
     body: z.object({ token }),
+    answers: { data: anything.nullable(), auth: 'maybe' },
     handler: (call, _, input) => unwrap(call, input.token),
   },
 })
@@ -32,6 +36,7 @@ export const wrappingWrap = systemRoute('wrapping/wrap', {
   write: {
     capability: 'update',
     body: z.looseObject({}),
+    answers: { data: anything },
     handler: (_, __, data) => ({ data }),
   },
 })

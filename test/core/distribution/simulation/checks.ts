@@ -37,11 +37,16 @@ function keyFaults(world: World, life: Expected): string[] {
   const faults: string[] = []
   if (versions.join() !== Array.from({ length: Number(key.latest_version) }, (_, index) => index + 1).join())
     faults.push(`${life.name} has the versions ${versions.join()}, and the latest is said to be ${key.latest_version}`)
-  for (const version of life.versions) if (!versions.includes(version)) faults.push(`${life.name} lost version ${version}`)
+  for (const version of life.versions)
+    if (!versions.includes(version)) faults.push(`${life.name} lost version ${version}`)
   if (versions.length > life.versions.size + life.mayBe)
-    faults.push(`${life.name} has ${versions.length} versions, asked for were ${life.versions.size} to ${life.versions.size + life.mayBe}`)
+    faults.push(
+      `${life.name} has ${versions.length} versions, asked for were ${life.versions.size} to ${life.versions.size + life.mayBe}`,
+    )
   if (!life.minEnabled.has(Number(key.min_enabled_version)))
-    faults.push(`${life.name} has min_enabled_version ${key.min_enabled_version}, not ${[...life.minEnabled].join(' or ')}`)
+    faults.push(
+      `${life.name} has min_enabled_version ${key.min_enabled_version}, not ${[...life.minEnabled].join(' or ')}`,
+    )
   return faults
 }
 
@@ -69,7 +74,8 @@ function deliveryFaults(world: World, copy: Copy): string[] {
      WHERE copy_id = '${copy.id}' ORDER BY copy_versions.version`,
   )
   const [count] = world.rows(`SELECT latest_version FROM keys WHERE name = '${copy.key}'`)
-  if (here.length !== count?.latest_version) faults.push(`${name} knows ${here.length} of ${count?.latest_version} versions`)
+  if (here.length !== count?.latest_version)
+    faults.push(`${name} knows ${here.length} of ${count?.latest_version} versions`)
   const there = world.clouds.get(copy.collection.replace('memory://', ''))?.keys.get(copy.remote_name) ?? []
   if (there.length !== here.length) faults.push(`${name} has ${there.length} versions there and ${here.length} here`)
   for (const row of here) {
@@ -77,9 +83,11 @@ function deliveryFaults(world: World, copy: Copy): string[] {
     const ours = createPublicKey(String(row.public_key)).export({ type: 'spki', format: 'der' })
     if (!found) faults.push(`${name}: version ${row.version} is not there`)
     else if (!found.publicKey?.equals(ours)) faults.push(`${name}: version ${row.version} is another key there`)
-    else if (found.enabled !== (row.enabled === 1)) faults.push(`${name}: version ${row.version} should be the other state`)
+    else if (found.enabled !== (row.enabled === 1))
+      faults.push(`${name}: version ${row.version} should be the other state`)
   }
-  if (there.at(-1)?.remoteVersion !== here.at(-1)?.remote_version) faults.push(`${name}: the newest is not the current one`)
+  if (there.at(-1)?.remoteVersion !== here.at(-1)?.remote_version)
+    faults.push(`${name}: the newest is not the current one`)
   return faults
 }
 
@@ -95,7 +103,8 @@ function leftOvers(world: World, copies: readonly Copy[]): string[] {
   }
   const names = world.rows('SELECT collection, name FROM remote_names').map((row) => `${row.collection}/${row.name}`)
   const held = copies.map((copy) => `${copy.collection}/${copy.remote_name}`)
-  if (names.sort().join() !== held.sort().join()) faults.push(`names are reserved that nobody uses: ${names}, not ${held}`)
+  if (names.sort().join() !== held.sort().join())
+    faults.push(`names are reserved that nobody uses: ${names}, not ${held}`)
   const open = world.rows("SELECT kind, copy_id FROM operations WHERE state = 'pending'")
   for (const row of open) faults.push(`an operation to ${row.kind} never ended`)
   const orphans = world.rows('SELECT copy_id FROM copy_versions WHERE copy_id NOT IN (SELECT id FROM copies)')

@@ -64,7 +64,13 @@ export class Life {
   async #step(): Promise<void> {
     const { chance } = this.#world
     const kms = chance.pick([...this.expected.kms.keys()])
-    const what = chance.pick(['distribute', 'distribute', 'distribute', 'remove', 'rotate', 'rotate', 'disable', 'revoke'])
+    const what = chance.pick([
+      ...often('distribute', 5),
+      ...often('remove', 2),
+      ...often('rotate', 3),
+      ...often('disable', 3),
+      'revoke',
+    ])
     if (what === 'distribute') return await this.#distribute(kms)
     if (what === 'remove') return await this.#remove(kms)
     if (what === 'rotate') return await this.#rotate()
@@ -113,7 +119,9 @@ export class Life {
 
   async #remove(kms: string): Promise<void> {
     const { scope } = this.#world
-    const answer = await this.#ask(({ core }) => core.distribution.remove(scope, kms, this.expected.name, this.#waiting()))
+    const answer = await this.#ask(({ core }) =>
+      core.distribution.remove(scope, kms, this.expected.name, this.#waiting()),
+    )
     if (answer === 'died') this.expected.kms.set(kms, 'unknown')
     else if ('value' in answer) this.expected.kms.set(kms, 'absent')
     else if (answer.code !== 'refused') throw new Error(`a removal was answered ${answer.code}`)
@@ -168,4 +176,8 @@ export class Life {
     )
     return await Promise.race([process.death, answer])
   }
+}
+
+function often<T>(what: T, times: number): T[] {
+  return Array.from({ length: times }, () => what)
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import type BetterSqlite3 from 'better-sqlite3'
 import type { Context, Scope } from '../../../../src/core/context.ts'
 import { type Core, createCore, initialise } from '../../../../src/core/core.ts'
-import { createKeyGenerator, type KeyGenerator } from '../../../../src/core/keys/pool.ts'
 import { KeyferryError } from '../../../../src/core/errors.ts'
+import { createKeyGenerator, type KeyGenerator } from '../../../../src/core/keys/pool.ts'
 import { CloudError } from '../../../../src/core/kms/provider.ts'
 import { ProviderRegistry } from '../../../../src/core/kms/registry.ts'
 import { newRootKey, type RootKey } from '../../../../src/core/seal/root-key.ts'
@@ -43,7 +43,7 @@ export class World {
   /** What must never happen, seen in a cloud at the moment when it did. */
   readonly violations: string[] = []
   scope: Scope = { namespaceId: 'root', namespacePath: '', mountId: '', mountPath: 'keymgmt/' }
-  storm = true
+  storm = false
   readonly #folder = mkdtempSync(join(shelf, 'keyferry-simulation-'))
   readonly #file = join(this.#folder, 'keyferry.db')
   readonly #rootKey: RootKey = newRootKey()
@@ -70,9 +70,14 @@ export class World {
     }
     const [store] = this.#stores
     if (!store) throw new Error('there is no store')
-    await initialise(store, this.#copyOfRoot(), this.#context(() => true))
+    await initialise(
+      store,
+      this.#copyOfRoot(),
+      this.#context(() => true),
+    )
     this.scope = { ...this.scope, mountId: (await store.mounts.list('root'))[0]?.id ?? '' }
     for (let slot = 0; slot < this.processes.length; slot++) await this.start(slot)
+    this.storm = true
   }
 
   /** Starts a process in a slot: on the connection of the one before, whose writes may still have come through. */
@@ -105,6 +110,7 @@ export class World {
       generator: this.#generator,
       context: this.#context(() => process.alive),
       timing,
+      sealTiming: { lookMs: 300_000, beatMs: 1_800_000 },
     })
     this.processes[slot] = Object.assign(process, { core })
   }
@@ -180,14 +186,16 @@ export class World {
   #unwritable(method: string | symbol): Promise<never> | undefined {
     if (!this.storm || !this.#writes.has(String(method)) || !this.chance.of(0.005)) return undefined
     this.#count('database')
-    return Promise.reject(new KeyferryError('unavailable', 'the database is locked by another process: nothing was changed'))
+    return Promise.reject(
+      new KeyferryError('unavailable', 'the database is locked by another process: nothing was changed'),
+    )
   }
 
   #disturbance({ call }: Call): Disturbance {
     const { chance } = this
     if (this.storm && chance.of(0.004)) this.processes.find((one) => one !== undefined)?.die()
     const takesMs = chance.of(0.8) ? chance.between(0, 300) : chance.between(300, 5_000)
-    if (!this.storm || chance.of(0.75)) return { takesMs }
+    if (!this.storm || chance.of(0.86)) return { takesMs }
     const lost = () => new CloudError('unavailable', 'the answer was lost', { effect: 'unknown' })
     const kind = chance.pick(['refused', 'down', 'throttled', 'lost', 'lost before', 'lost and late'] as const)
     this.#count(`${kind} ${call}`)
@@ -216,7 +224,8 @@ export class World {
       this.violations.push(`"${call.name}" of somebody else was deleted`)
     const result = effect()
     if (call.call !== 'import') return result
-    if (before.some((one) => one.importId === null)) this.violations.push(`an import onto "${call.name}" of somebody else`)
+    if (before.some((one) => one.importId === null))
+      this.violations.push(`an import onto "${call.name}" of somebody else`)
     const ids = (cloud.keys.get(call.name) ?? []).map((one) => one.importId)
     if (new Set(ids).size !== ids.length) this.violations.push(`a version of "${call.name}" was imported twice`)
     return result

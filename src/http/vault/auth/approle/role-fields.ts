@@ -3,7 +3,7 @@ import type { AppRoleInput } from '../../../../core/access/doors/approle/role.ts
 import { invalid } from '../../../../core/errors.ts'
 import { boolean, commaList, duration, wholeNumber } from '../../fields.ts'
 import { doorRoute } from '../../route.ts'
-import { view } from './role.ts'
+import { roleAnswer, view } from './role.ts'
 
 /** Vault's paths for single fields of a role: `role/<name>/token-ttl`. Delete sets the field back. */
 export const roleFields = [
@@ -37,7 +37,7 @@ export const roleFields = [
 
 function field<T>(
   path: string,
-  name: string,
+  name: keyof typeof roleAnswer.shape,
   type: z.ZodType<T | undefined>,
   initial: T,
   input: (value: T) => AppRoleInput,
@@ -49,6 +49,7 @@ function field<T>(
     description: 'Delete sets it back to what it is in a new role.',
     read: {
       capability: 'read',
+      answers: { data: roleAnswer.pick({ [name]: true } as Record<keyof typeof roleAnswer.shape, true>) },
       handler: async ({ core, door }, { role_name }) => {
         const found = await core.doors.approle.find(door, role_name)
         return found && { data: { [name]: view(found.role)[name] } }

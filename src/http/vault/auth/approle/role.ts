@@ -1,12 +1,22 @@
 import { z } from 'zod'
 import type { AppRole } from '../../../../core/access/doors/approle/role.ts'
+import { seconds } from '../../answers.ts'
 import { present } from '../../decode.ts'
 import { listOf } from '../../envelope.ts'
 import { createOrUpdate } from '../../existence.ts'
 import { boolean, commaList, duration, text, wholeNumber } from '../../fields.ts'
 import { pageOf } from '../../query.ts'
 import { doorRoute } from '../../route.ts'
-import { tokenFields, tokenSettingsOf, tokenSettingsView } from '../token-fields.ts'
+import { tokenFields, tokenSettingsAnswer, tokenSettingsOf, tokenSettingsView } from '../token-fields.ts'
+
+export const roleAnswer = z.object({
+  bind_secret_id: z.boolean(),
+  local_secret_ids: z.boolean(),
+  secret_id_bound_cidrs: z.array(z.string()),
+  secret_id_num_uses: z.number().int(),
+  secret_id_ttl: seconds,
+  ...tokenSettingsAnswer,
+})
 
 export const roles = doorRoute('role', {
   synopsis: 'List the roles.',
@@ -22,6 +32,7 @@ export const role = doorRoute('role/:role_name', {
   description: 'Write makes or changes the role; fields that are not named keep what they have.',
   read: {
     capability: 'read',
+    answers: { data: roleAnswer },
     handler: async ({ core, door }, { role_name }) => {
       const found = await core.doors.approle.find(door, role_name)
       return found && { data: view(found.role) }
@@ -64,6 +75,7 @@ export const roleId = doorRoute('role/:role_name/role-id', {
   description: 'It is no secret. Write sets one of your own choice.',
   read: {
     capability: 'read',
+    answers: { data: z.object({ role_id: z.string() }) },
     handler: async ({ core, door }, { role_name }) => {
       const found = await core.doors.approle.find(door, role_name)
       return found && { data: { role_id: found.row.roleId } }

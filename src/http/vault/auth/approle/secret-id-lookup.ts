@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SecretIdRow } from '../../../../core/store.ts'
+import { seconds, stringMap, time } from '../../answers.ts'
 import type { Answer } from '../../envelope.ts'
 import { text } from '../../fields.ts'
 import { doorRoute } from '../../route.ts'
@@ -9,12 +10,25 @@ import { required } from '../lookup.ts'
 const bySecret = z.object({ secret_id: text('The secret id.') })
 const byAccessor = z.object({ secret_id_accessor: text('The accessor of the secret id.') })
 
+const secretIdAnswer = z.object({
+  cidr_list: z.array(z.string()),
+  creation_time: time,
+  expiration_time: time,
+  last_updated_time: time,
+  metadata: stringMap,
+  secret_id_accessor: z.string(),
+  secret_id_num_uses: z.number().int(),
+  secret_id_ttl: seconds,
+  token_bound_cidrs: z.array(z.string()),
+})
+
 export const lookup = doorRoute('role/:role_name/secret-id/lookup', {
   synopsis: 'What is known of a secret id.',
   description: 'Nothing, 204, for one that does not exist.',
   write: {
     capability: 'update',
     body: bySecret,
+    answers: { data: secretIdAnswer, orNothing: true },
     handler: async ({ core, door }, { role_name }, { secret_id }) => {
       const secretId = required('secret_id', secret_id)
       const found = await core.doors.secretIds.find(door, role_name, { secretId })
@@ -42,6 +56,7 @@ export const lookupAccessor = doorRoute('role/:role_name/secret-id-accessor/look
   write: {
     capability: 'update',
     body: byAccessor,
+    answers: { data: secretIdAnswer },
     handler: async ({ core, door }, { role_name }, { secret_id_accessor }) => {
       const accessor = required('secret_id_accessor', secret_id_accessor)
       const found = await core.doors.secretIds.find(door, role_name, { accessor })

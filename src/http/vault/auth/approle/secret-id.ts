@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { SecretIdInput } from '../../../../core/access/doors/approle/secret-ids.ts'
 import { invalid } from '../../../../core/errors.ts'
+import { type Answers, seconds } from '../../answers.ts'
 import { present } from '../../decode.ts'
 import { type Answer, listOf } from '../../envelope.ts'
 import { commaList, duration, text, wholeNumber } from '../../fields.ts'
@@ -17,6 +18,15 @@ const fields = {
 const generated = z.object(fields)
 const custom = z.object({ ...fields, secret_id: text('The secret id: 16 characters or more, best random ones.') })
 
+const answers: Answers = {
+  data: z.object({
+    secret_id: z.string(),
+    secret_id_accessor: z.string(),
+    secret_id_num_uses: z.number().int(),
+    secret_id_ttl: seconds,
+  }),
+}
+
 export const secretId = doorRoute('role/:role_name/secret-id', {
   synopsis: 'Make a secret id, and list the accessors of those there are.',
   description: 'The secret id is in this answer and nowhere else: only its hash is kept.',
@@ -28,6 +38,7 @@ export const secretId = doorRoute('role/:role_name/secret-id', {
   write: {
     capability: 'update',
     body: generated,
+    answers,
     handler: async (call, { role_name }, body) => await make(call, role_name, body),
   },
 })
@@ -38,6 +49,7 @@ export const customSecretId = doorRoute('role/:role_name/custom-secret-id', {
   write: {
     capability: 'update',
     body: custom,
+    answers,
     handler: async (call, { role_name }, body) => {
       if (!body.secret_id) throw invalid('missing secret_id')
       return await make(call, role_name, body)

@@ -11,6 +11,22 @@ One of oidc_discovery_url, jwks_url and jwt_validation_pubkeys. URLs are https, 
 allows; redirects are not followed. Write replaces all of it, once the keys could be read.`,
   read: {
     capability: 'read',
+    answers: {
+      data: z.object({
+        bound_issuer: z.string(),
+        default_role: z.string(),
+        jwks_ca_pem: z.string(),
+        jwks_url: z.string(),
+        jwt_supported_algs: z.array(z.string()),
+        jwt_validation_pubkeys: z.array(z.string()),
+        oidc_client_id: z.string(),
+        oidc_discovery_ca_pem: z.string(),
+        oidc_discovery_url: z.string(),
+        oidc_response_mode: z.string(),
+        oidc_response_types: z.array(z.string()),
+        provider_config: z.object({}),
+      }),
+    },
     handler: ({ core, door }) => {
       const found = core.doors.jwt.config(door)
       return (

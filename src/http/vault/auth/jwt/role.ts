@@ -1,13 +1,33 @@
 import { z } from 'zod'
 import type { JwtRole } from '../../../../core/access/doors/jwt/role.ts'
 import { invalid, KeyferryError } from '../../../../core/errors.ts'
+import { stringMap } from '../../answers.ts'
 import { present } from '../../decode.ts'
 import { listOf } from '../../envelope.ts'
 import { createOrUpdate } from '../../existence.ts'
 import { boolean, commaList, duration, pairs, text, wholeNumber } from '../../fields.ts'
 import { pageOf } from '../../query.ts'
 import { type DoorCall, doorRoute } from '../../route.ts'
-import { tokenFields, tokenSettingsOf, tokenSettingsView } from '../token-fields.ts'
+import { tokenFields, tokenSettingsAnswer, tokenSettingsOf, tokenSettingsView } from '../token-fields.ts'
+
+const roleAnswer = z.object({
+  allowed_redirect_uris: z.null(),
+  bound_audiences: z.array(z.string()),
+  bound_claims: z.record(z.string(), z.unknown()).nullable(),
+  bound_claims_type: z.string(),
+  bound_subject: z.string(),
+  claim_mappings: stringMap.nullable(),
+  clock_skew_leeway: z.number().int(),
+  expiration_leeway: z.number().int(),
+  groups_claim: z.string(),
+  not_before_leeway: z.number().int(),
+  oidc_scopes: z.null(),
+  role_type: z.string(),
+  user_claim: z.string(),
+  user_claim_json_pointer: z.boolean(),
+  verbose_oidc_logging: z.boolean(),
+  ...tokenSettingsAnswer,
+})
 
 export const roles = doorRoute('role', {
   synopsis: 'List the roles.',
@@ -23,6 +43,7 @@ export const role = doorRoute('role/:name', {
   description: 'Write makes or changes the role; fields that are not named keep what they have.',
   read: {
     capability: 'read',
+    answers: { data: roleAnswer },
     handler: async ({ core, door }, { name }) => {
       const found = await core.doors.jwt.find(door, name)
       return found && { data: view(found) }

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+import { type IdempotencyStore, type IdempotentRow, stillRunning } from '../../core/idempotency.ts'
+import type { Database } from './database.ts'
+import { and, eq, gt, sql } from './drizzle.ts'
+import { idempotentRequests } from './schema.ts'
+
+/** How long after its change a request may still be at work on its answer, in ms: longer than any waits for a cloud. */
+const longestWorkMs = 120_000
+/** So many rows that ran out go with each new one. */
+const prunedAtOnce = 20
+
+/** Of the stores that this process has open. A process id alone says little: in a container it is the same after each start. */
+const openHere = new Set<string>()
+
+export function idempotencyStore(database: Database): IdempotencyStore {
+  const db = database.drizzle
+  const owner = `${process.pid}:${randomUUID()}`
+  openHere.add(owner)
+  database.onClose(() => openHere.delete(owner))
+  const find = db
+    .select()
+    .from(idempotentRequests)
+    .where(
+      and(eq(idempotentRequests.id, sql.placeholder('id')), gt(idempotentRequests.expiresAt, sql.placeholder('now'))),
+    )
+    .prepare()
+  const prune = database.sqlite.prepare<[number, number]>(
+    'DELETE FROM idempotent_requests WHERE id IN (SELECT id FROM idempotent_requests WHERE expires_at <= ? LIMIT ?)',
+  )
+  /** Inside a write. */
+  const insert = (row: IdempotentRow, by: string | null) => {
+    if (find.get({ id: row.id, now: row.createdAt })) throw stillRunning()
+    db.delete(idempotentRequests).where(eq(idempotentRequests.id, row.id)).run()
+    db.insert(idempotentRequests)
+      .values({ ...row, owner: by })
+      .run()
+    prune.run(row.createdAt, prunedAtOnce)
+  }
+  database.recordWith((row) => insert(row, owner))
+  return {
+    find: (id, now) => {
+      const row = find.get({ id, now })
+      return row && { ...row, running: isRunning(row.owner, owner) && now < row.createdAt + longestWorkMs }
+    },
+    keep: (row) => database.write(() => insert(row, null)),
+    answer: (id, box) =>
+      database.write(() => {
+        db.update(idempotentRequests).set({ box, owner: null }).where(eq(idempotentRequests.id, id)).run()
+      }),
+  }
+}
+
+/** Whether the process that wrote a row may still be at work on it. Processes that share a file are on one machine. */
+function isRunning(owner: string | null, self: string): boolean {
+  if (owner === null || owner === self) return false
+  const pid = Number(owner.slice(0, owner.indexOf(':')))
+  if (pid === process.pid) return openHere.has(owner)
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Metafile } from 'esbuild'
@@ -30,12 +31,11 @@ export function partsOf(metafile: Metafile): Part[] {
   }
   const packages = [...folders].map(packagePart)
   const sqlite = new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get() as string
-  const node = packagePart(`node_modules/node/node_modules/node-${process.platform}-${process.arch}`)
   const nodes = Object.entries(process.versions).filter(([name]) => !interfaces.includes(name))
   const parts = [
     ...packages,
     generic('sqlite', sqlite, 'blessing'),
-    { ...node, name: 'node', purl: `pkg:generic/node@${process.versions.node}`, licence: 'MIT' },
+    { ...generic('node', process.versions.node, 'MIT'), texts: [nodeLicence()] },
     ...nodes.map(([name, its = '']) => generic(`node:${name}`, its, undefined)),
   ]
   return parts.sort((one, other) => (one.name < other.name ? -1 : 1))
@@ -49,6 +49,26 @@ function packagePart(folder: string): Part {
   const files = readdirSync(path).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file))
   const texts = files.sort().map((file) => readFileSync(join(path, file), 'utf8'))
   return { name, version, licence, purl: `pkg:npm/${name.replace('@', '%40')}@${version}`, texts }
+}
+
+/**
+ * Node's licence, which has those of its own parts in it. The npm package `node` brings it along, in a package inside itself that every
+ * later `npm install` takes away again: then it is fetched once more, and kept.
+ */
+function nodeLicence(): string {
+  const name = `node-${process.platform}-${process.arch}`
+  const brought = join(repository, 'node_modules/node/node_modules', name, 'LICENSE')
+  if (existsSync(brought)) return readFileSync(brought, 'utf8')
+  const cache = join(repository, 'node_modules/.cache/keyferry-build', `${name}-${process.versions.node}`)
+  const kept = join(cache, 'package/LICENSE')
+  if (!existsSync(kept)) {
+    mkdirSync(cache, { recursive: true })
+    const wanted = `${name}@${process.versions.node}`
+    const file = execFileSync('npm', ['pack', '--silent', wanted], { cwd: cache, encoding: 'utf8' }).trim()
+    execFileSync('tar', ['-xzf', file, 'package/LICENSE'], { cwd: cache })
+    rmSync(join(cache, file))
+  }
+  return readFileSync(kept, 'utf8')
 }
 
 function generic(name: string, version: string, licence: string | undefined): Part {

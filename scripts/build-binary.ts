@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { frame } from '../src/binary/program.ts'
 import { billOfMaterials, licencesOf, partsOf } from './bill-of-materials.ts'
-import { bundle, embedded, repository } from './bundle.ts'
+import { bundle, embedded, plainImports, repository } from './bundle.ts'
 
 /** V8's flags are the same when code is compiled and when it is run, or the one does not fit the other. */
 const v8Flags = ['--expose-gc']
@@ -35,7 +35,14 @@ try {
   const small = { format: 'cjs', target: 'node26', minifyWhitespace: true, minifySyntax: true, lineLimit: 160 } as const
   const [before, after] = frame
   const metafile = await bundle(
-    { ...small, entryPoints: ['src/main.ts'], outfile: at('main.cjs'), banner: { js: before }, footer: { js: after } },
+    {
+      ...small,
+      entryPoints: ['src/main.ts'],
+      plugins: [plainImports],
+      outfile: at('main.cjs'),
+      banner: { js: before },
+      footer: { js: after },
+    },
     { ...embedded(), 'src/store/sqlite/native-binding.ts': { file: 'src/binary/native-binding.ts' } },
   )
   await bundle({ ...small, entryPoints: ['src/binary/boot.ts'], outfile: at('boot.cjs') })

@@ -30,7 +30,7 @@ export async function bundle(options: BuildOptions, standIns: StandIns = {}): Pr
     logLevel: 'error',
     ...options,
     metafile: true,
-    plugins: [replace(standIns), plainImports],
+    plugins: [...(options.plugins ?? []), replace(standIns)],
   })
   // A package that asks whether it has an `import.meta` does no harm; one of ours would look for a file that is not there.
   const ours = warnings.filter(({ id, location }) => id !== 'empty-import-meta' || location?.file.startsWith('src/'))
@@ -61,7 +61,7 @@ function replace(standIns: StandIns): Plugin {
  * say why), which esbuild does not look into: without that line it is the `require` that esbuild knows. And `{ z }` of zod is an object
  * with everything in it, all its languages too; as a namespace it is only what is used.
  */
-const plainImports: Plugin = {
+export const plainImports: Plugin = {
   name: 'plain-imports',
   setup({ onLoad }) {
     onLoad({ filter: new RegExp(`^${RegExp.escape(join(repository, 'src'))}/.*\\.ts$`) }, ({ path }) => {

@@ -5,7 +5,8 @@ import { KeyferryError } from './core/errors.ts'
 
 interface Entry {
   summary: string
-  example: string
+  /** For the help of all: those to begin with. Each command's own help has more. */
+  example?: string
   /** Commands are loaded when they are called, so that help and start are quick. */
   load(): Promise<Command>
 }
@@ -28,37 +29,30 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   audit: {
     summary: 'check that an audit log is whole and unchanged',
-    example: 'keyferry audit verify --data /var/lib/keyferry audit.log',
     load: () => import('./commands/audit.ts'),
   },
   backup: {
     summary: 'write an encrypted backup, while the gateway serves',
-    example: 'keyferry backup --data /var/lib/keyferry --out /backup/keyferry-1.backup',
     load: () => import('./commands/backup.ts'),
   },
   restore: {
     summary: 'make a data folder out of a backup',
-    example: 'keyferry restore --in keyferry-1.backup --data ./data --root-key-file root.key',
     load: () => import('./commands/restore.ts'),
   },
   release: {
     summary: 'let a restored gateway work on copies in clouds again',
-    example: 'keyferry release --data ./data',
     load: () => import('./commands/release.ts'),
   },
   'rotate-root': {
     summary: 'put another root key in the place of the present one',
-    example: 'keyferry rotate-root --data /var/lib/keyferry',
     load: () => import('./commands/rotate-root.ts'),
   },
   doctor: {
-    summary: 'look at a KMS or a data folder: what is wrong, what to do about it',
-    example: 'keyferry doctor --kms prod',
+    summary: 'look at a KMS or a data folder: what is wrong, what to do',
     load: () => import('./commands/doctor.ts'),
   },
   emulator: {
     summary: 'run the Key Vault emulator alone, for your own tests',
-    example: 'keyferry emulator azurekeyvault --listen 127.0.0.1:8443',
     load: () => import('./commands/emulator.ts'),
   },
 }
@@ -68,14 +62,12 @@ function help(): string {
   const width = Math.max(...entries.map(([name]) => name.length)) + 2
   return `keyferry makes keys on your own ground and ferries them into cloud KMSs.
 
-Usage: keyferry COMMAND [FLAGS]
+Usage: keyferry COMMAND [FLAGS], keyferry COMMAND --help, keyferry --version
 
 ${entries.map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`).join('\n')}
 
-"keyferry COMMAND --help" shows its flags, "keyferry --version" the version.
-
 Examples:
-${entries.map(([, { example }]) => `  ${example}`).join('\n')}
+${entries.flatMap(([, { example }]) => (example === undefined ? [] : [`  ${example}`])).join('\n')}
 
 Exit codes: 0 done; 64 wrong usage; 65 the database is damaged or not of this
 root key; 69 a port or the database is in use; 73 a file cannot be made; 78 a

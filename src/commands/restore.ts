@@ -20,9 +20,9 @@ import { readRootKeys } from './root-keys.ts'
 const spec = {
   name: 'restore',
   usage: '--in FILE --data DIR [--identity FILE] [--offline]',
-  about: `Makes a data folder out of a backup. All tokens, secret ids and wrapping tokens of the backup are revoked, and a new root
-token is printed, this once, as the last line. Then every key's copies are compared with their clouds, and what differs is
-told; nothing is sent to any of them until "keyferry release". The root key is the first of: --root-key-file,
+  about: `Makes a data folder out of a backup. All tokens, secret ids and wrapping tokens of the backup are revoked, and a new
+root token is printed, this once, as the last line. Then the copies of keys are compared with their clouds, and what
+differs is told; nothing is sent to any of them until "keyferry release". The root key is the first of: --root-key-file,
 KEYFERRY_ROOT_KEY, systemd's credential keyferry-root-key; it is not put into the folder.`,
   options: {
     in: { type: 'string', value: 'FILE', help: 'the backup' },

@@ -8,6 +8,7 @@ import { readBody } from './middleware/limits.ts'
 import { findLogin } from './middleware/login.ts'
 import { fullPathOf, mountPointOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
 import { Trail } from './middleware/trail.ts'
+import { findUnwrapping } from './middleware/unwrapping.ts'
 import { isWrappable, wrap, wrapTtlOf } from './middleware/wrap.ts'
 import type { AppOptions } from './options.ts'
 import { doorTables, keymgmtTable, publicTable, sysTable, tokenTable } from './route-tables.ts'
@@ -98,52 +99,41 @@ export class Pipeline {
 
   /** A login, where the path is one's; else nothing. It is not told whether there is a namespace or a mount where there is no login. */
   async #login({ request, target, query, body, remoteAddress, failed, trail }: Incoming): Promise<Respond | undefined> {
-    const found = writes.has(request.method) ? await findLogin(this.#core, request.headers, target) : undefined
+    const core = this.#core
+    const found = writes.has(request.method) ? await findLogin(core, request.headers, target) : undefined
     if (!found) return undefined
     const { login, door, namespace, path } = found
     failed.operation = operationOf(request.method, query)
     if (failed.operation !== 'write') throw unsupportedOperation()
-    await this.#core.quotas.take(() => this.#core.namespaces.lineage(namespace), path, remoteAddress ?? '')
+    await core.quotas.take(() => core.namespaces.lineage(namespace), path, remoteAddress ?? '')
     const wrapTtl = wrapTtlOf(request.headers)
     const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
     trail.operation('write')
     trail.place(namespace, path, `auth/${door.path}`, door.type)
     trail.sent(sent.body, wrapTtl)
     await trail.begin()
-    const call = {
-      core: this.#core,
-      options: this.#options,
-      requestId: failed.requestId,
-      namespace,
-      door,
-      remoteAddress,
-    }
+    const call = { core, options: this.#options, requestId: failed.requestId, namespace, door, remoteAddress }
     const answer = await login.run(call, sent)
     const about = { requestId: failed.requestId, mountType: door.type, reading: false }
     return await this.#finish(answer, about, { namespaceId: namespace.id, path: path, ttl: wrapTtl })
   }
 
-  /** A wrapping token that is sent as the request's own: all that it can do is to be looked up and unwrapped, where it was made. */
+  /** A wrapping token that is sent as the request's own. */
   async #ownWrapping({ request, target, query, body, remoteAddress, failed, trail }: Incoming) {
-    const last = target.segments.slice(-3)
-    const presentedToken = tokenOf(request.headers)
-    const asked = last[0] === 'sys' && last[1] === 'wrapping' && (last[2] === 'lookup' || last[2] === 'unwrap')
-    if (!asked || presentedToken === undefined || !writes.has(request.method)) return undefined
-    const madeIn = await this.#core.wrapping.namespaceOf(presentedToken)
-    if (madeIn === undefined) return undefined
-    const resolved = await resolve(this.#core, request.headers.get('x-vault-namespace'), target)
-    if (resolved?.kind !== 'sys' || resolved.namespace.id !== madeIn) return undefined
-    const { namespace, path } = resolved
+    const core = this.#core
+    const found = writes.has(request.method) ? await findUnwrapping(core, request.headers, target) : undefined
+    if (!found) return undefined
+    const { operation, namespace, path } = found
     const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
-    if (path !== last.join('/') || sent.body.token) return undefined
+    if (sent.body.token) return undefined
     failed.operation = 'write'
     trail.operation('write')
     trail.place(namespace, path, 'sys/', 'system')
     trail.sent(sent.body, undefined)
-    await this.#core.quotas.take(() => this.#core.namespaces.lineage(namespace), path, remoteAddress ?? '')
+    await core.quotas.take(() => core.namespaces.lineage(namespace), path, remoteAddress ?? '')
     await trail.begin()
-    const call = { core: this.#core, presentedToken }
-    const answer = last[2] === 'lookup' ? await lookupWrapped(call) : await unwrap(call)
+    const call = { core, presentedToken: found.presentedToken }
+    const answer = operation === 'lookup' ? await lookupWrapped(call) : await unwrap(call)
     return respondAnswer(answer, { requestId: failed.requestId, mountType: 'system', reading: false })
   }
 

@@ -63,7 +63,7 @@ describe('doctor --kms', () => {
     const { code, stdout, stderr } = await keyferry(['doctor', '--kms', 'prod'], { env })
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^OK {7}token {14}a token for https:\/\/vault\.azure\.net was given, good for \d+ s$/m)
-    expect(stdout).toMatch(/^OK {7}permission_import {3}the permission "import" on keys/m)
+    expect(stdout).toMatch(/^OK {7}permission_import {2}the permission "import" on keys/m)
   })
 
   test('ends with 20 where there is an error, and says what to do', async () => {

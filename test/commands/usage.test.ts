@@ -5,10 +5,10 @@ import { describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { keyferry, launcher } from './keyferry.ts'
 
-const commands = ['dev', 'init', 'serve', 'emulator']
+const commands = ['dev', 'init', 'serve', 'audit', 'backup', 'restore', 'release', 'rotate-root', 'doctor', 'emulator']
 
 describe('help', () => {
-  test('fits a screen, names every command, and gives an example of each', async () => {
+  test('fits a screen, names every command, and says how to begin', async () => {
     const { code, stdout, stderr } = await keyferry(['--help'])
     expect([code, stderr]).toEqual([0, ''])
     const lines = stdout.trimEnd().split('\n')
@@ -16,8 +16,8 @@ describe('help', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
     for (const name of commands) {
       expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
-      expect(stdout).toMatch(new RegExp(`^  keyferry ${name} `, 'm'))
     }
+    for (const name of ['dev', 'init', 'serve']) expect(stdout).toMatch(new RegExp(`^  keyferry ${name} `, 'm'))
   })
 
   test.concurrent.each(commands)('of %s fits a screen too', async (name) => {
@@ -46,7 +46,7 @@ describe('help', () => {
 })
 
 describe('wrong usage is one sentence and exit code 64', () => {
-  const known = 'commands are dev, init, serve, emulator. "keyferry --help" explains them'
+  const known = `commands are ${commands.join(', ')}. "keyferry --help" explains them`
   test.concurrent.each([
     [['sevre'], `unknown command "sevre" (did you mean "serve"?): ${known}`],
     [['explode'], `unknown command "explode": ${known}`],

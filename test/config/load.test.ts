@@ -56,7 +56,7 @@ describe('settings', () => {
     ['null', 'the configuration must be one JSON object of settings, not null'],
     [
       '{"lisen": "x"}',
-      'lisen is no setting (did you mean "listen"?): known here are data, listen, tls, rootKey, log, stopGraceMs, keyPool or azure',
+      'lisen is no setting (did you mean "listen"?): known here are data, listen, tls, rootKey, log, audit, limits, issuers, stopGraceMs, keyPool or azure',
     ],
     ['{"tls": {"certificate": "x"}}', 'tls.certificate is no setting: known here are cert or key'],
     [

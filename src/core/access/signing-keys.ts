@@ -1,8 +1,9 @@
 import type { Context } from '../context.ts'
 import { invalid } from '../errors.ts'
 import type { Keyring } from '../seal/keyring.ts'
+import { sealedAgain } from '../seal/stale.ts'
 import type { SigningKeyRow, TokenStore } from '../store.ts'
-import { newSigningKey, type TokenSigner } from './signing.ts'
+import { newSigningKey, signingAlgorithm, type TokenSigner } from './signing.ts'
 import { outerBound } from './ttl.ts'
 
 /** A key is published (RFC 7517) for so long before it signs: longer than readers may keep the document, which is five minutes. Ms. */
@@ -47,16 +48,13 @@ export class SigningKeyService {
     const { context, store, keyring, signer } = this.#parts
     const now = context.now()
     const signsFrom = now + publishedBeforeMs
-    const row = newSigningKey(await keyring.forNamespace('root'), context.uuid(), now)
-    await store.tokens.addSigningKey(row, signsFrom, (rows) => {
-      const pending = rows.find(({ retiredAt }) => retiredAt !== null && retiredAt > now)?.retiredAt
-      if (!pending) return
-      throw invalid(
-        `the signing key was rotated just now, and the new one signs from ${new Date(pending).toISOString()} on`,
-      )
+    const kid = context.uuid()
+    await sealedAgain(async () => {
+      const row = newSigningKey(await keyring.forNamespace('root'), kid, now)
+      await store.tokens.addSigningKey(row, signsFrom, (rows) => checkSettled(rows, now))
     })
     signer.forget()
-    return { kid: row.kid, algorithm: row.algorithm, createdAt: now, retiredAt: null, signsFrom }
+    return { kid, algorithm: signingAlgorithm, createdAt: now, retiredAt: null, signsFrom }
   }
 
   /** Forgets keys whose last token must be over: a token lives for ten years at most, whatever renews it. Gives how many. */
@@ -66,4 +64,11 @@ export class SigningKeyService {
     if (forgotten > 0) signer.forget()
     return forgotten
   }
+}
+
+function checkSettled(rows: readonly SigningKeyRow[], now: number): void {
+  const pending = rows.find(({ retiredAt }) => retiredAt !== null && retiredAt > now)?.retiredAt
+  if (!pending) return
+  const from = new Date(pending).toISOString()
+  throw invalid(`the signing key was rotated just now: the new one signs from ${from} on`)
 }

@@ -5,7 +5,7 @@ import type { Sealer } from '../seal/keyring.ts'
 import type { Awaitable, SigningKeyRow } from '../store.ts'
 
 /** The one algorithm of our tokens (RFC 8725: a fixed list, here of one). */
-const algorithm = 'ES256'
+export const signingAlgorithm = 'ES256'
 /** RFC 9068. */
 const type = 'at+jwt'
 /** A longer string is no token of ours: refused before any work. */
@@ -34,8 +34,8 @@ export function newSigningKey(sealer: Sealer, kid: string, createdAt: number): S
     const { kty, crv, x, y } = publicKey.export({ format: 'jwk' })
     return {
       kid,
-      algorithm,
-      publicJwk: { kty: `${kty}`, crv: `${crv}`, x: `${x}`, y: `${y}`, kid, alg: algorithm, use: 'sig' },
+      algorithm: signingAlgorithm,
+      publicJwk: { kty: `${kty}`, crv: `${crv}`, x: `${x}`, y: `${y}`, kid, alg: signingAlgorithm, use: 'sig' },
       box: sealer.seal(signingKeyBinding(kid), pkcs8),
       createdAt,
       retiredAt: null,
@@ -89,7 +89,7 @@ export class TokenSigner {
       client_id: claims.subject,
       ...(claims.batch ? { batch: claims.batch } : {}),
     })
-      .setProtectedHeader({ alg: algorithm, typ: type, kid: key.kid })
+      .setProtectedHeader({ alg: signingAlgorithm, typ: type, kid: key.kid })
       .setIssuer(this.#issuer)
       .setAudience(this.#issuer)
       .setSubject(claims.subject)
@@ -105,7 +105,7 @@ export class TokenSigner {
     if (this.#stale) await this.#reload()
     try {
       const { payload } = await jwtVerify(token, this.#keys, {
-        algorithms: [algorithm],
+        algorithms: [signingAlgorithm],
         typ: type,
         issuer: this.#issuer,
         audience: this.#issuer,

@@ -1,7 +1,7 @@
 import { invalid, KeyferryError } from '../errors.ts'
 import type { RoleRow } from '../store.ts'
 import { normalisePolicyName } from './policy/names.ts'
-import type { TokenInput } from './tokens.ts'
+import type { TokenInput } from './token-records.ts'
 
 /** What a role says of the tokens that are made by it (Vault's `auth/token/roles/:name`). Durations in seconds. */
 export interface TokenRole {

@@ -4,24 +4,11 @@ import type { NamespaceRow, RoleStore, TokenRow, TokenStore } from '../store.ts'
 import { type Authenticator, type Caller, deepest, sha256 } from './authenticator.ts'
 import { checkCidrs, withinCidrs } from './cidrs.ts'
 import { mostCharacters, type TokenSigner } from './signing.ts'
+import { newTokenRecord, rootToken, type TokenInput } from './token-records.ts'
 import { childPolicies, type TokenRole, tokenRoleOf } from './token-roles.ts'
-import { outerBound, systemMaxTtl } from './ttl.ts'
+import { systemMaxTtl } from './ttl.ts'
 
-/** A request for a token, decoded: durations in seconds. */
-export interface TokenInput {
-  policies?: string[]
-  ttl?: number
-  explicitMaxTtl?: number
-  period?: number
-  numUses?: number
-  renewable?: boolean
-  displayName?: string
-  meta?: Record<string, string>
-  type?: string
-  noParent?: boolean
-  noDefaultPolicy?: boolean
-  boundCidrs?: string[]
-}
+export { checkUses, rootToken, type TokenInput } from './token-records.ts'
 
 /** A token that was just made: the string is nowhere kept. */
 export interface Issued {
@@ -91,56 +78,14 @@ export class TokenService {
     how: { role?: TokenRole | undefined; path: string; displayName?: string },
   ): Promise<Issued> {
     const { context, store } = this.#parts
-    const warnings: string[] = []
-    const type = how.role?.type ?? input.type ?? 'service'
-    if (type !== 'service' && type !== 'batch')
-      throw invalid(`unsupported token type: allowed are "service" or "batch"`)
-    if (type === 'batch' && policies.includes('root')) throw invalid('batch tokens cannot be root tokens')
-    if (type === 'batch' && (input.period || input.numUses || input.explicitMaxTtl || how.role?.period)) {
-      throw invalid('batch tokens cannot have a period, a number of uses or an explicit maximum ttl')
-    }
-    const now = context.now()
-    const period = how.role?.period || input.period || 0
-    const explicitMaxTtl = least(how.role?.explicitMaxTtl, input.explicitMaxTtl)
-    const endless = policies.includes('root') && !input.ttl && !explicitMaxTtl && !period
-    const most = Math.min(explicitMaxTtl || systemMaxTtl, period ? outerBound : systemMaxTtl)
-    const asked = period || input.ttl || most
-    if (asked > most)
-      warnings.push(`TTL of "${asked}s" exceeded the effective max_ttl of "${most}s"; TTL value is capped accordingly`)
-    const ttl = endless ? 0 : Math.min(asked, most)
-    const row: TokenRow = {
-      id: context.uuid(),
-      namespaceId,
-      accessor: type === 'batch' ? '' : context.randomHex(12),
-      parentId,
-      type,
-      displayName: how.displayName ?? `token${input.displayName ? `-${displayName(input.displayName)}` : ''}`,
-      policies,
-      meta: input.meta ?? {},
-      path: how.path,
-      role: how.role?.name ?? '',
-      renewable: type === 'service' && !endless && (how.role?.renewable ?? true) && (input.renewable ?? true),
-      creationTtl: ttl,
-      explicitMaxTtl,
-      period,
-      numUses: checkUses(how.role?.numUses || input.numUses || 0),
-      boundCidrs: checkCidrs(
-        'bound_cidrs',
-        how.role?.boundCidrs.length ? how.role.boundCidrs : (input.boundCidrs ?? []),
-      ),
-      createdAt: now,
-      renewedAt: null,
-      expiresAt: endless ? null : now + ttl * 1000,
-      outerBound: now + (endless || (period && !explicitMaxTtl) ? outerBound : most) * 1000,
-      digest: null,
-    }
+    const { row, warnings } = newTokenRecord(context, { namespaceId, parentId, policies, input, ...how })
     const token = await this.sign(row)
     if (token.length > mostCharacters) {
       throw invalid(
         `the token would be longer than ${mostCharacters} characters: ask for fewer policies or less metadata`,
       )
     }
-    if (type === 'service') await store.tokens.create(row)
+    if (row.type === 'service') await store.tokens.create(row)
     return { token, row, warnings }
   }
 
@@ -249,55 +194,10 @@ export class TokenService {
   }
 }
 
-/** The record of a root token: no parent, no end. */
-export function rootToken(context: Context, namespaceId: string, path: string): TokenRow {
-  const now = context.now()
-  return {
-    id: context.uuid(),
-    namespaceId,
-    accessor: context.randomHex(12),
-    parentId: null,
-    type: 'service',
-    displayName: 'root',
-    policies: ['root'],
-    meta: {},
-    path,
-    role: '',
-    renewable: false,
-    creationTtl: 0,
-    explicitMaxTtl: 0,
-    period: 0,
-    numUses: 0,
-    boundCidrs: [],
-    createdAt: now,
-    renewedAt: null,
-    expiresAt: null,
-    outerBound: now + outerBound * 1000,
-    digest: null,
-  }
-}
-
 /** A child is bound to its parent's addresses (as in Vault), or to fewer where it asks for that. Throws `invalid` for others. */
 function narrowed(parent: string[], asked: string[] | undefined): string[] {
   if (!asked?.length) return parent
   const beyond = checkCidrs('bound_cidrs', asked).find((one) => !withinCidrs(parent, one))
   if (beyond === undefined) return asked
   throw invalid(`bound_cidrs: "${beyond}" is not within the addresses that the parent token is bound to`)
-}
-
-/** The smaller of those that are set; 0 where none is. */
-function least(...values: (number | undefined)[]): number {
-  const set = values.filter((value): value is number => value !== undefined && value > 0)
-  return set.length === 0 ? 0 : Math.min(...set)
-}
-
-/** Throws `invalid` naming the field. */
-export function checkUses(numUses: number, field = 'num_uses'): number {
-  if (Number.isSafeInteger(numUses) && numUses >= 0 && numUses <= 1e9) return numUses
-  throw invalid(`${field}: allowed are 0 (no limit) to 1000000000`)
-}
-
-/** As Vault does: what is not a letter, digit or dash becomes a dash. */
-function displayName(name: string): string {
-  return name.replace(/[^a-zA-Z0-9-]/g, '-').slice(0, 128)
 }

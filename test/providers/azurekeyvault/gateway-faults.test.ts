@@ -162,7 +162,7 @@ describe('under random faults on every request', () => {
       for (let number = queue.shift(); number !== undefined; number = queue.shift()) all.push(await live(number))
     }
     // Every token ends in the middle of what it is used for, by the vault's clock, while its holder takes it for good.
-    const expiry = setInterval(() => bench.emulator.advanceClock(7_200_000), 1_500)
+    const expiry = setInterval(() => bench.emulator.advanceClock(7_200_000), 6_000)
     await Promise.all(Array.from({ length: side }, worker)).finally(() => clearInterval(expiry))
     const hits = bench.emulator.listFaults().reduce((sum, fault) => sum + fault.hits, 0)
     bench.emulator.clearFaults()

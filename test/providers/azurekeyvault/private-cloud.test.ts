@@ -14,7 +14,11 @@ let folder: string
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'keyferry-test-'))
   emulator = await startKeyVaultEmulator({
-    vaults: [{ name: 'payments', kind: 'premium', suffix: 'vault.corp.example' }],
+    vaults: [
+      { name: 'payments', kind: 'premium', suffix: 'vault.corp.example' },
+      // So that the certificate is good for login.corp.example too.
+      { name: 'unused', kind: 'premium', suffix: 'corp.example' },
+    ],
     principals: [{ tenantId, clientId, clientSecret }],
     rsaKeyPairs: async (bits) => rsaPair(bits),
   })

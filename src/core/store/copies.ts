@@ -1,0 +1,142 @@
+import type { Protection, Purpose } from '../kms/provider.ts'
+import type { Awaitable } from './awaitable.ts'
+
+export interface CopyRow {
+  id: string
+  namespaceId: string
+  mountId: string
+  /** Null once a removal has outlived its request: then nothing here names the key or the KMS. */
+  keyId: string | null
+  kmsId: string | null
+  collection: string
+  remoteName: string
+  protection: Protection
+  purposes: Purpose[]
+  options: CopyOptions
+  desired: 'present' | 'absent'
+  /** Counts changes of what should be; `seenGeneration` is the last one that was seen done (0: never delivered). */
+  generation: number
+  seenGeneration: number
+  state: 'pending' | 'settled' | 'stopped'
+  reason: string | null
+  attempts: number
+  nextAttemptAt: number
+  distributedAt: number
+  settingsBox: Buffer | null
+  /** When a delete was first sent whose effect is not known; null: none is out. */
+  deleteSentAt: number | null
+  leaseOwner: string | null
+  leaseUntil: number
+  fence: number
+}
+
+/** What a caller may add to a distribution, beyond Vault. Times are seconds since 1970. */
+export interface CopyOptions {
+  tags?: Record<string, string>
+  notBefore?: number
+  expires?: number
+  /** The remote name was the caller's choice: when it is taken, no other is tried. */
+  nameChosen?: boolean
+}
+
+export interface CopyVersionRow {
+  copyId: string
+  version: number
+  importId: string
+  sentAt: number | null
+  remoteVersion: string | null
+  seenAt: number | null
+  enabled: boolean | null
+}
+
+export type OperationKind = 'distribute' | 'rotate' | 'update' | 'remove'
+
+export interface OperationRow {
+  id: string
+  namespaceId: string
+  mountId: string
+  copyId: string
+  generation: number
+  kind: OperationKind
+  state: 'pending' | 'succeeded' | 'failed' | 'superseded'
+  reason: string | null
+  successor: string | null
+  createdAt: number
+  finishedAt: number | null
+}
+
+/** A change of the desired side of copies, made in the same atomic change as what it is about. */
+export interface Touched {
+  copyId: string
+  operationId: string
+}
+
+/**
+ * What every change of a leased copy names. Without the current fence it changes nothing and throws `conflict`. Where `generation` is
+ * no longer the copy's, what should be was changed meanwhile: a refusal or a delay of the old says nothing of the new, which is due at once.
+ */
+export interface Lease {
+  copyId: string
+  fence: number
+  generation: number
+}
+
+export interface CopyStore {
+  byId(id: string): Awaitable<CopyRow | undefined>
+  find(keyId: string, kmsId: string): Awaitable<CopyRow | undefined>
+  versions(copyId: string): Awaitable<CopyVersionRow[]>
+  /** Names of the KMSs that have (or should have) a key, in order. */
+  kmsNames(keyId: string): Awaitable<string[]>
+  keyNames(kmsId: string): Awaitable<string[]>
+  /** Whether the KMS has a copy that was seen done. */
+  anyDelivered(kmsId: string): Awaitable<boolean>
+  /** Ids of pending copies whose next attempt is due and that nobody leases. */
+  due(now: number, limit: number): Awaitable<string[]>
+  /**
+   * Records a distribution, with one row a version of the key as it is then, and its operation; reserves the remote name. Where
+   * the key is in the KMS already, gives that copy and its unfinished operation, if any. Throws `not_found` when key or KMS is gone,
+   * `conflict` when the remote name is reserved by another.
+   */
+  create(copy: CopyRow, operationId: string): Promise<{ copy: CopyRow; touched: Touched | undefined }>
+  /** Takes the lease when it is free (or run out); undefined when somebody else has it, the copy is gone, or copies are held. */
+  lease(copyId: string, owner: string, now: number, until: number): Promise<CopyRow | undefined>
+  extend(lease: Lease, until: number): Promise<void>
+  release(lease: Lease): Promise<void>
+  rename(lease: Lease, remoteName: string): Promise<void>
+  sent(lease: Lease, version: number, at: number): Promise<void>
+  /** The import certainly had no effect: none is out any more. */
+  notSent(lease: Lease, version: number): Promise<void>
+  /** A delete is about to be sent (`at`), or certainly had no effect (null). */
+  deleteSent(lease: Lease, at: number | null): Promise<void>
+  seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
+  /** The lease's generation was seen done: its operations and older ones end, and the lease with them. */
+  settle(lease: Lease, now: number): Promise<void>
+  /** To be taken up again later. `failed` counts for the back-off; waiting for a time to come does not. Ends the lease. */
+  postpone(lease: Lease, reason: string, nextAttemptAt: number, failed: boolean): Promise<void>
+  /** Refused for good: operations end as failed, nothing is tried until something changes. */
+  stop(lease: Lease, reason: string, now: number): Promise<void>
+  /** The copy should be gone. Gives the operation, the existing one when a removal is under way. */
+  requestRemoval(copyId: string, operationId: string, now: number): Promise<Touched>
+  /**
+   * A removal was refused. Where key and KMS are still known, the copy is what it was before, to be looked at once more: a version may
+   * have been on its way. Where they are not, or an earlier delete may have had its effect, it is tried again at `again`, for ever, and
+   * a delivery that waits for it ends as failed.
+   */
+  refuseRemoval(lease: Lease, reason: string, now: number, again: number): Promise<void>
+  /** The removal goes on without key and KMS, with settings of its own. */
+  detach(copyId: string, settingsBox: Buffer): Promise<void>
+  /**
+   * A first delivery was refused while its caller waits: key and KMS are let go at once, and the copy turns into a removal with
+   * settings of its own (or is forgotten, where nothing was ever sent). Its operation fails with the reason once nothing is left.
+   * Ends the lease.
+   */
+  giveUp(lease: Lease, reason: string, settingsBox: Buffer, now: number): Promise<void>
+  /** Nothing is there any more: forgets the copy with its name; its operations end. */
+  drop(lease: Lease, now: number): Promise<void>
+}
+
+export interface OperationStore {
+  byId(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
+  /** Forgets at most `limit` of those that ended before a time, the oldest first. Gives how many. */
+  prune(endedBefore: number, limit: number): Promise<number>
+}

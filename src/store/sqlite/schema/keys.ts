@@ -1,0 +1,64 @@
+import { blob, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from '../drizzle.ts'
+
+export const keys = sqliteTable(
+  'keys',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    mountId: text('mount_id').notNull(),
+    name: text().notNull(),
+    type: text().notNull(),
+    latestVersion: integer('latest_version').notNull(),
+    minEnabledVersion: integer('min_enabled_version').notNull(),
+    deletionAllowed: integer('deletion_allowed', { mode: 'boolean' }).notNull(),
+    replicaRegions: text('replica_regions', { mode: 'json' }).$type<string[]>(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('keys_name').on(t.mountId, t.name)],
+)
+
+export const keyVersions = sqliteTable(
+  'key_versions',
+  {
+    keyId: text('key_id').notNull(),
+    version: integer().notNull(),
+    namespaceId: text('namespace_id').notNull(),
+    publicKey: text('public_key'),
+    box: blob({ mode: 'buffer' }).notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.keyId, t.version] })],
+)
+
+export const kms = sqliteTable(
+  'kms',
+  {
+    id: text().primaryKey(),
+    namespaceId: text('namespace_id').notNull(),
+    mountId: text('mount_id').notNull(),
+    name: text().notNull(),
+    provider: text().notNull(),
+    keyCollection: text('key_collection').notNull(),
+    /** Provider, key_collection and credentials, sealed: a row that was pointed elsewhere does not open. */
+    settingsBox: blob('settings_box', { mode: 'buffer' }).notNull(),
+    credentialsGeneration: integer('credentials_generation').notNull(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('kms_name').on(t.mountId, t.name)],
+)
+
+/** Key encryption keys that were made in (or named for) a collection: one in use each, over all namespaces. */
+export const wrappingKeys = sqliteTable(
+  'wrapping_keys',
+  {
+    id: text().primaryKey(),
+    collection: text().notNull(),
+    name: text().notNull(),
+    state: text({ enum: ['planned', 'pinned', 'retired'] }).notNull(),
+    keyId: text('key_id'),
+    fingerprint: text(),
+    reason: text(),
+    createdAt: integer('created_at').notNull(),
+  },
+  (t) => [uniqueIndex('wrapping_keys_current').on(t.collection).where(sql`state <> 'retired'`)],
+)

@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/clients/**/*.client.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 600_000,
+    hookTimeout: 900_000,
+    maxWorkers: 2,
     reporters: ['default'],
   },
 })

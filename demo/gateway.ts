@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 
 const launcher = fileURLToPath(new URL('../bin/keyferry.mjs', import.meta.url))
+/** The "--" keeps Node from taking --env-file for itself, which it otherwise does even behind the script's name. */
+const fromSource = [process.execPath, '--', launcher]
 const patienceMs = 20_000
 
 /** The real thing in a process of its own, with its addresses and credentials. */
@@ -16,13 +18,16 @@ export interface DevGateway {
   stop(): Promise<void>
 }
 
-/** Starts `keyferry dev` as anybody would, and waits for its env file. */
-export async function startDevGateway(): Promise<DevGateway> {
+/**
+ * Starts `keyferry dev` as anybody would, and waits for its env file. `command`: another keyferry than that of the sources, as
+ * `node demo/demo.ts dist/keyferry` has it.
+ */
+export async function startDevGateway(command: readonly string[] = process.argv.slice(2)): Promise<DevGateway> {
+  const [program = '', ...before] = command.length > 0 ? command : fromSource
   const folder = mkdtempSync(join(tmpdir(), 'keyferry-demo-'))
   const envFile = join(folder, 'dev.env')
   const started = performance.now()
-  // The "--" keeps Node from taking --env-file for itself, which it otherwise does even behind the script's name.
-  const child = spawn(process.execPath, ['--', launcher, 'dev', '--listen', '127.0.0.1:0', '--env-file', envFile], {
+  const child = spawn(program, [...before, 'dev', '--listen', '127.0.0.1:0', '--env-file', envFile], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))

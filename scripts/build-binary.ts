@@ -66,7 +66,8 @@ try {
     executable: at('node'),
     output: at('keyferry'),
     disableExperimentalSEAWarning: true,
-    execArgv: [...v8Flags, ...nodeFlags],
+    // The "--" keeps Node from taking --env-file of the command line for itself.
+    execArgv: [...v8Flags, ...nodeFlags, '--'],
     // NODE_OPTIONS of the environment could load other code into the process.
     execArgvExtension: 'none',
     assets: {

@@ -30,7 +30,7 @@ export async function bundle(options: BuildOptions, standIns: StandIns = {}): Pr
     logLevel: 'error',
     ...options,
     metafile: true,
-    plugins: [...(options.plugins ?? []), replace(standIns)],
+    plugins: [replace(standIns), ...(options.plugins ?? [])],
   })
   // A package that asks whether it has an `import.meta` does no harm; one of ours would look for a file that is not there.
   const ours = warnings.filter(({ id, location }) => id !== 'empty-import-meta' || location?.file.startsWith('src/'))

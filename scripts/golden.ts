@@ -58,12 +58,20 @@ async function make(): Promise<void> {
     mkdirSync(folder, { recursive: true })
     copyFileSync(join(data, 'keyferry.db'), join(folder, `${tag}.db`))
     copyFileSync(join(data, 'root.key'), join(folder, `${tag}.key`))
-    writeFileSync(join(folder, `${tag}.json`), `${JSON.stringify(golden, null, 2)}\n`)
+    writeFileSync(join(folder, `${tag}.json`), `${formatted(golden)}\n`)
     console.log(`Made test/golden/${tag}.db, .key and .json`)
   } finally {
     await emulator.close()
     rmSync(work, { recursive: true, force: true })
   }
+}
+
+/** JSON as the formatter has it: short lists on one line. */
+function formatted(golden: Golden): string {
+  return JSON.stringify(golden, null, 2).replace(
+    /\[\s+([^[\]{}]*?)\s+\]/g,
+    (_, items: string) => `[${items.replace(/\s+/g, ' ')}]`,
+  )
 }
 
 /** A life with something of everything. */

@@ -19,7 +19,8 @@ const spec = {
   usage: '--data DIR --out FILE [--recipient FILE]',
   about: `Writes a backup of the database: as it is at one moment, checked from end to end, encrypted whole. A gateway may serve
 meanwhile. It is sealed under the root key; with --recipient for the owner of an X25519 key, and then no root key is
-needed to make it. The root key itself is never in it: without a copy of that in another place, no backup is worth anything.`,
+needed to make it. The root key itself is never in it: without a copy of that in another place, no backup is worth
+anything.`,
   options: {
     data: { type: 'string', value: 'DIR', help: 'the data folder' },
     out: { type: 'string', value: 'FILE', help: 'the backup to write; it must not exist' },

@@ -27,5 +27,3 @@ export const steps = [
   'approle',
   'system',
 ] as const
-
-export type Step = (typeof steps)[number]

@@ -17,7 +17,13 @@ describe('a mount', () => {
   it('is made with or without slashes around it, found, tuned and removed', async () => {
     const { core } = gateway
     const mount = await create('/team/keys/')
-    expect(mount).toMatchObject({ namespaceId: 'root', path: 'team/keys/', type: 'keymgmt', description: '', config: {} })
+    expect(mount).toMatchObject({
+      namespaceId: 'root',
+      path: 'team/keys/',
+      type: 'keymgmt',
+      description: '',
+      config: {},
+    })
     expect(mount.accessor).toMatch(/^keymgmt_[0-9a-f]{8}$/)
     for (const path of ['team/keys', '/team/keys', 'team/keys/', '//team/keys//'])
       expect((await core.mounts.at('root', path)).id).toBe(mount.id)
@@ -49,7 +55,9 @@ describe('a mount', () => {
     expect(await core.mounts.list('somewhere')).toEqual([])
     expect(await core.mounts.resolve('somewhere', 'mine/key/a')).toBeUndefined()
     expect(await core.mounts.remove('somewhere', 'mine')).toEqual([])
-    await expect(core.mounts.tune('somewhere', 'mine', { description: 'theirs' })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(core.mounts.tune('somewhere', 'mine', { description: 'theirs' })).rejects.toMatchObject({
+      code: 'not_found',
+    })
     expect(await paths()).toContain('mine/')
     await core.mounts.remove('root', 'mine')
   })
@@ -60,11 +68,16 @@ describe('a mount', () => {
     const there = { ...scope, mountId: mount.id, mountPath: mount.path }
     await core.keys.write(scope, 'orders', { type: 'ecdsa-p256' }, waiting)
     await expect(core.keys.read(there, 'orders')).rejects.toMatchObject({ code: 'not_found' })
-    expect(await core.keys.write(there, 'orders', { type: 'ecdsa-p384' }, waiting)).toEqual({ created: true, warnings: [] })
+    expect(await core.keys.write(there, 'orders', { type: 'ecdsa-p384' }, waiting)).toEqual({
+      created: true,
+      warnings: [],
+    })
     await core.mounts.remove('root', 'world')
     expect((await core.keys.read(scope, 'orders')).type).toBe('ecdsa-p256')
     await expect(core.keys.read(there, 'orders')).rejects.toMatchObject({ code: 'not_found' })
-    await expect(core.keys.write(there, 'late', { type: 'ecdsa-p256' }, waiting)).rejects.toMatchObject({ code: 'not_found' })
+    await expect(core.keys.write(there, 'late', { type: 'ecdsa-p256' }, waiting)).rejects.toMatchObject({
+      code: 'not_found',
+    })
     expect(await core.keys.list(there)).toEqual([])
   })
 })
@@ -95,7 +108,15 @@ describe('bad input', () => {
     expect(await paths()).toEqual(before)
   })
 
-  it.each(['sys', 'sys/x', 'auth', 'auth/token', 'identity', 'cubbyhole', 'oauth/'])('the reserved path %j', async (path) => {
+  it.each([
+    'sys',
+    'sys/x',
+    'auth',
+    'auth/token',
+    'identity',
+    'cubbyhole',
+    'oauth/',
+  ])('the reserved path %j', async (path) => {
     await expect(create(path)).rejects.toThrow(/^cannot mount under ".*": it is reserved$/)
   })
 
@@ -103,7 +124,10 @@ describe('bad input', () => {
     await create('used/here')
     for (const path of ['used/here', 'used', 'used/here/below', 'keymgmt']) {
       await expect(create(path)).rejects.toEqual(
-        expect.objectContaining({ code: 'invalid', message: expect.stringMatching(`^path is already in use at ${path}/$`) }),
+        expect.objectContaining({
+          code: 'invalid',
+          message: expect.stringMatching(`^path is already in use at ${path}/$`),
+        }),
       )
     }
     await create('used/there')
@@ -124,16 +148,36 @@ describe('a name', () => {
     expect(checkName('thing', name)).toBe(name)
   })
 
-  it.each(['', '.', '..', '-', 'a.', '.a', 'a-', 'a..b', 'a/b', 'a\\b', 'a b', 'a%20b', 'a\u0000b', 'a\r\nb', 'é', 'ａ', 'a'.repeat(101)])(
-    '%j is none',
-    (name) => {
-      expect(() => checkName('thing', name)).toThrow(
-        expect.objectContaining({ code: 'invalid', message: expect.stringMatching(/^invalid thing name ".*": allowed are 1 to 100/) }),
-      )
-    },
-  )
+  it.each([
+    '',
+    '.',
+    '..',
+    '-',
+    'a.',
+    '.a',
+    'a-',
+    'a..b',
+    'a/b',
+    'a\\b',
+    'a b',
+    'a%20b',
+    'a\u0000b',
+    'a\r\nb',
+    'é',
+    'ａ',
+    'a'.repeat(101),
+  ])('%j is none', (name) => {
+    expect(() => checkName('thing', name)).toThrow(
+      expect.objectContaining({
+        code: 'invalid',
+        message: expect.stringMatching(/^invalid thing name ".*": allowed are 1 to 100/),
+      }),
+    )
+  })
 
   it('that is none is shown short and without control characters', () => {
-    expect(() => checkName('thing', `\u001b[31m${'x'.repeat(1000)}`)).toThrow(`invalid thing name "?[31m${'x'.repeat(56)}...": `)
+    expect(() => checkName('thing', `\u001b[31m${'x'.repeat(1000)}`)).toThrow(
+      `invalid thing name "?[31m${'x'.repeat(56)}...": `,
+    )
   })
 })

@@ -85,7 +85,8 @@ beforeAll(async () => {
   keepToken('the root token', rootToken)
 
   for (const type of keyTypeNames) await core.keys.write(scope, type, { type }, waiting)
-  for (const type of ['rsa-2048', 'ecdsa-p256', 'aes256-gcm96'] satisfies KeyType[]) await core.keys.rotate(scope, type, waiting)
+  for (const type of ['rsa-2048', 'ecdsa-p256', 'aes256-gcm96'] satisfies KeyType[])
+    await core.keys.rotate(scope, type, waiting)
   const settings = { provider: 'memory', keyCollection: 'one' }
   await core.kms.write(scope, 'prod', {
     ...settings,
@@ -106,7 +107,12 @@ beforeAll(async () => {
   await core.keys.delete(scope, 'gone')
 
   const caller = await core.authenticator.authenticate(rootToken)
-  const made = await core.tokens.create(caller, { id: 'root' }, { policies: ['reader'] }, { sudo: true, path: 'auth/token/create' })
+  const made = await core.tokens.create(
+    caller,
+    { id: 'root' },
+    { policies: ['reader'] },
+    { sudo: true, path: 'auth/token/create' },
+  )
   keepToken('a child token', made.token)
   await core.authenticator.authenticate(made.token)
   const root = await core.namespace('')
@@ -127,7 +133,17 @@ describe('after a full life', () => {
   it('there is something to be found: secrets, files, and what is no secret in them', () => {
     const names = [...secrets.keys()]
     for (const type of keyTypeNames) expect(names).toContain(`${type} 1`)
-    expect(names).toEqual(expect.arrayContaining(['sent 0', 'sent 3', 'rsa-4096 1, p', 'the token signing key, d', 'first-credential', 'a child token', 'gone 1']))
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'sent 0',
+        'sent 3',
+        'rsa-4096 1, p',
+        'the token signing key, d',
+        'first-credential',
+        'a child token',
+        'gone 1',
+      ]),
+    )
     for (const secret of secrets.values()) expect(secret.length).toBeGreaterThanOrEqual(32)
     expect([...files.keys()].sort()).toEqual([
       'backup.db',

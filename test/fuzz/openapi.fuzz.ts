@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { missingCommand } from '../clients/tools.ts'
@@ -85,6 +85,12 @@ describe.skipIf(absent)(`schemathesis${missing === undefined ? '' : ` (${missing
     expect((await fetch(`${url}/v1/sys/health`)).status).toBe(200)
   }
 
+  const tokenWith = async (policy: string): Promise<string> => {
+    const { status, body } = await call(url, 'root', 'POST', 'auth/token/create', { policies: [policy], ttl: '1h' })
+    expect(status).toBe(200)
+    return (body as { auth: { client_token: string } }).auth.client_token
+  }
+
   it(`finds no answer that is not declared, and no fault of the server, in ${wanted} requests`, async () => {
     let requests = 0
     const accepted = new Set<string>()
@@ -114,9 +120,29 @@ describe.skipIf(absent)(`schemathesis${missing === undefined ? '' : ` (${missing
     await checkGateway()
   })
 
+  it('nor in those of a caller who may make things and not change them', async () => {
+    // Which of the two a write would be is found out for such a caller alone.
+    const policy = 'path "*" { capabilities = ["create", "read", "list", "delete", "patch", "sudo"] }'
+    await call(url, 'root', 'PUT', 'sys/policies/acl/maker', { policy })
+    const token = await tokenWith('maker')
+    const report = await fuzz(command, { folder, document, url, token, examples: 3, seed: firstSeed, not: selfHarming })
+    expect([report.failures, report.errors]).toEqual([[], []])
+    await checkGateway()
+  })
+
+  it('would find what is not declared', async () => {
+    const told = JSON.parse(readFileSync(document, 'utf8')) as Document
+    const read = told.paths['/v1/{keymgmt_mount_path}/key/{name}']?.get as unknown as { responses: object }
+    read.responses = { 204: { description: 'nothing' } }
+    const wrong = join(folder, 'wrong.json')
+    writeFileSync(wrong, JSON.stringify(told))
+    const only = ['key-management-read-key']
+    const report = await fuzz(command, { folder, document: wrong, url, token: 'root', examples: 5, seed: 1, only })
+    expect(report.failures).not.toEqual([])
+  })
+
   it.each(selfHarming)('nor in those to %s', async (only) => {
-    const { body } = await call(url, 'root', 'POST', 'auth/token/create', { policies: ['root'], ttl: '1h' })
-    const token = String((body as { auth?: { client_token: string } } | undefined)?.auth?.client_token)
+    const token = await tokenWith('root')
     const report = await fuzz(command, { folder, document, url, token, examples: 40, seed: firstSeed, only: [only] })
     expect([report.failures, report.errors, report.tested]).toEqual([[], [], 1])
     await checkGateway()

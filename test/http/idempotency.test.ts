@@ -273,7 +273,7 @@ describe('a crash, and other processes', () => {
       status: 409,
       body: { errors: [stillRuns] },
     })
-    first.store.close()
+    await first.close()
     for (const _ of [1, 2]) {
       const again = await send(1, 'POST', 'keymgmt/key/k/rotate', '{}', 'a')
       expect([again.status, again.body.data, again.body.warnings]).toEqual([200, null, [changedBefore]])

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { doorTables, keymgmtTable, publicTable, sysTable, tokenTable } from '../../src/http/route-tables.ts'
 import { type Gateway, gateway, outcome, type Reply } from './gateway.ts'
-import { appExpectations, bodies, expectations, publicExpectations } from './matrix-table.ts'
+import { appExpectations, bodies, expectations, operatorExceptions, publicExpectations } from './matrix-table.ts'
 import { admin, as, good, makeNamespace, tokenWith } from './tenants.ts'
 
 /**
@@ -63,7 +63,11 @@ beforeAll(async () => {
     'its own, in the root': { token: await tokenWith(vault, 't', admin), namespace: '' },
     'its own, in none': { token: await tokenWith(vault, 't', admin), namespace: 'nowhere' },
     'the parent’s, with rights to its own paths only': {
-      token: await tokenWith(vault, '', ['sys', 'auth', 'keymgmt', 'oauth'].map((one) => rule(`${one}/*`, [...all, 'sudo'])).join('\n')),
+      token: await tokenWith(
+        vault,
+        '',
+        ['sys', 'auth', 'keymgmt', 'oauth'].map((one) => rule(`${one}/*`, [...all, 'sudo'])).join('\n'),
+      ),
       namespace: 't',
     },
     'one without any policy': { token: await tokenWith(vault, 't', rule('nothing', ['read'])), namespace: 't' },
@@ -72,7 +76,8 @@ beforeAll(async () => {
 afterAll(() => vault.close())
 
 const all = ['create', 'read', 'update', 'patch', 'delete', 'list']
-const rule = (path: string, capabilities: string[]) => `path "${path}" { capabilities = ${JSON.stringify(capabilities)} }`
+const rule = (path: string, capabilities: string[]) =>
+  `path "${path}" { capabilities = ${JSON.stringify(capabilities)} }`
 const tokenOf = (reply: Reply): string => JSON.parse(reply.text).auth.client_token
 
 /** A token of the tenant that has these capabilities everywhere; a new one each time, since some routes end it. */
@@ -81,12 +86,14 @@ async function tokenFor(capabilities: string[]): Promise<string> {
   const name = `caps-${capabilities.join('-')}`
   const namespace = await vault.core.namespace('t')
   if (!namespace) throw new Error('there is no namespace')
-  if (!(await vault.core.policies.names(namespace)).includes(name)) await vault.core.policies.put(namespace, name, rule('*', capabilities))
+  if (!(await vault.core.policies.names(namespace)).includes(name))
+    await vault.core.policies.put(namespace, name, rule('*', capabilities))
   return (await vault.core.tokens.issue(namespaceId, null, [name], {}, { path: 'auth/token/create' })).token
 }
 
 async function ask(route: (typeof routes)[number], token: string, namespace = 't'): Promise<Reply> {
-  const body = bodies[`${route.operation} ${route.route}`] ?? (['write', 'patch'].includes(route.operation) ? {} : undefined)
+  const body =
+    bodies[`${route.operation} ${route.route}`] ?? (['write', 'patch'].includes(route.operation) ? {} : undefined)
   const type = route.operation === 'patch' ? { 'content-type': 'application/merge-patch+json' } : {}
   return await as(vault, token, namespace)(methods[route.operation], route.path, body, type)
 }
@@ -96,7 +103,9 @@ const refused = ['permission denied', '1 error occurred:\n\t* permission denied\
 describe('the table', () => {
   it('names every route of the router, with the right that it asks for, and no other', () => {
     const known = expectations.map(({ operation, route, capability }) => `${operation} ${route} ${capability}`)
-    expect(known.sort()).toEqual(routes.map(({ operation, route, capability }) => `${operation} ${route} ${capability}`).sort())
+    expect(known.sort()).toEqual(
+      routes.map(({ operation, route, capability }) => `${operation} ${route} ${capability}`).sort(),
+    )
     expect([...publicTable.keys()]).toEqual(Object.keys(publicExpectations))
     const served = vault.app.routes.map(({ method, path }) => `${method} ${path}`)
     expect([...new Set(served)].sort()).toEqual(Object.keys(appExpectations).sort())
@@ -105,7 +114,10 @@ describe('the table', () => {
 
 describe.each(routes)('$operation $route', (route) => {
   const expected = expectations.find((one) => one.operation === route.operation && one.route === route.route)
-  const needed = route.capability === 'sudo' ? [route.operation === 'write' ? 'update' : route.operation, 'sudo'] : [route.capability]
+  const needed =
+    route.capability === 'sudo'
+      ? [route.operation === 'write' ? 'update' : route.operation, 'sudo']
+      : [route.capability]
 
   it('is refused to whoever has no right to it', async () => {
     for (const [who, { token, namespace }] of Object.entries(others)) {
@@ -128,11 +140,11 @@ describe.each(routes)('$operation $route', (route) => {
   it('is answered with the one that it needs', async () => {
     const right = needed[0] === 'create|update' ? ['create'] : needed
     const reply = await ask(route, await tokenFor(right))
-    if (process.env.PRINT) process.stderr.write(`@@${route.operation.padEnd(6)} ${route.route.padEnd(58)} ${route.capability.padEnd(13)} ${reply.status}   ${reply.text.slice(0, 100)}\n`)
     expect(reply.status).toBe(expected?.status)
     // And to the operator, whose token is the root namespace's.
-    const byRoot = await ask(route, vault.rootToken)
-    expect(byRoot.status).not.toBe(403)
+    const operator = await vault.core.tokens.issue('root', null, ['root'], { ttl: 60 }, { path: 'auth/token/create' })
+    const status = operatorExceptions[`${route.operation} ${route.route}`] ?? expected?.status
+    expect((await ask(route, operator.token)).status).toBe(status)
   })
 })
 
@@ -140,11 +152,9 @@ describe('what is open to everybody', () => {
   it.each(Object.entries(publicExpectations))('%s', async (path, status) => {
     for (const token of ['', 'wrong', vault.rootToken]) {
       expect((await as(vault, token)('GET', path)).status).toBe(status)
-      // Of the whole gateway, so in no namespace.
-      expect((await as(vault, token)('GET', `t/${path}`)).status).toBe(token === vault.rootToken ? 404 : 403)
     }
-    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'LIST']) {
-      expect((await as(vault, '')(method, path, method === 'POST' ? {} : undefined)).status).toBe(405)
+    for (const method of ['DELETE', 'PATCH', 'LIST']) {
+      expect((await as(vault, '')(method, path)).status).toBe(405)
     }
   })
 

@@ -214,14 +214,22 @@ describe('a removal', () => {
       await begin()
       const held = await lease()
       await store.copies.refuseRemoval(held, 'no', now, now + 700)
-      expect(await read()).toMatchObject({ desired: 'absent', state: 'pending', nextAttemptAt: now + 700, reason: 'no' })
+      expect(await read()).toMatchObject({
+        desired: 'absent',
+        state: 'pending',
+        nextAttemptAt: now + 700,
+        reason: 'no',
+      })
       expect(await operation('removal')).toMatchObject({ state: 'pending' })
     }
   })
 
   it('lets go of key, KMS and their names, and keeps the name there until it is gone', async () => {
     await store.copies.requestRemoval('copy', 'removal', now)
-    expect(await store.copies.requestRemoval('copy', 'another', now)).toEqual({ copyId: 'copy', operationId: 'removal' })
+    expect(await store.copies.requestRemoval('copy', 'another', now)).toEqual({
+      copyId: 'copy',
+      operationId: 'removal',
+    })
     await expect(store.keys.remove('key', (_, copies) => expect(copies).toBe(0))).rejects.toThrow()
     await store.copies.detach('copy', box())
     await store.keys.remove('key', (_, copies) => expect(copies).toBe(0))
@@ -229,7 +237,9 @@ describe('a removal', () => {
     await store.keys.create({ ...key, id: 'key-2' }, version())
     await store.kms.create({ ...kms, id: 'kms-2', settingsBox: box() })
     const again = { ...copy, id: 'copy-2', keyId: 'key-2', kmsId: 'kms-2' }
-    await expect(store.copies.create({ ...again, remoteName: 'ORDERS-1' }, 'second')).rejects.toMatchObject({ code: 'conflict' })
+    await expect(store.copies.create({ ...again, remoteName: 'ORDERS-1' }, 'second')).rejects.toMatchObject({
+      code: 'conflict',
+    })
     await store.copies.drop(await lease(), now)
     expect(await operation('removal')).toMatchObject({ state: 'succeeded', finishedAt: now })
     expect((await store.copies.create({ ...again, remoteName: 'ORDERS-1' }, 'second')).copy.id).toBe('copy-2')
@@ -240,7 +250,13 @@ describe('a removal', () => {
     await store.copies.sent(held, 1, now)
     const settings = box()
     await store.copies.giveUp(held, 'the cloud said no', settings, now)
-    expect(await read()).toMatchObject({ desired: 'absent', keyId: null, kmsId: null, settingsBox: settings, state: 'pending' })
+    expect(await read()).toMatchObject({
+      desired: 'absent',
+      keyId: null,
+      kmsId: null,
+      settingsBox: settings,
+      state: 'pending',
+    })
     expect(await operation('first')).toMatchObject({ state: 'pending', reason: 'the cloud said no' })
     await store.copies.postpone(await lease(), 'down', now, true)
     await store.copies.drop(await lease(), now)

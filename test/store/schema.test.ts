@@ -28,12 +28,17 @@ const tables = database.sqlite
   .pluck()
   .all()
 const columns = (table: string) =>
-  database.sqlite.prepare<[string], { name: string; notnull: number }>('SELECT name, "notnull" FROM pragma_table_info(?)').all(table)
+  database.sqlite
+    .prepare<[string], { name: string; notnull: number }>('SELECT name, "notnull" FROM pragma_table_info(?)')
+    .all(table)
 
 describe('the migrations', () => {
   it('make what schema.ts says: generating them would give nothing new', async () => {
     const kit = require('drizzle-kit/api') as typeof import('drizzle-kit/api')
-    const latest = readdirSync(meta).filter((name) => name.endsWith('_snapshot.json')).sort().at(-1)
+    const latest = readdirSync(meta)
+      .filter((name) => name.endsWith('_snapshot.json'))
+      .sort()
+      .at(-1)
     const snapshot = JSON.parse(readFileSync(new URL(latest ?? '', meta), 'utf8'))
     const now = await kit.generateSQLiteDrizzleJson(schema, snapshot.id)
     expect(await kit.generateSQLiteMigration(snapshot, now)).toEqual([])
@@ -41,7 +46,9 @@ describe('the migrations', () => {
 
   it('are all in the journal, and leave each file with its tables', () => {
     const journal = JSON.parse(readFileSync(new URL('_journal.json', meta), 'utf8')) as { entries: { tag: string }[] }
-    const files = readdirSync(new URL('../', meta)).filter((name) => name.endsWith('.sql')).sort()
+    const files = readdirSync(new URL('../', meta))
+      .filter((name) => name.endsWith('.sql'))
+      .sort()
     expect(journal.entries.map((entry) => `${entry.tag}.sql`)).toEqual(files)
     expect(tables.length).toBeGreaterThan(10)
   })

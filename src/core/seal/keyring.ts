@@ -54,14 +54,16 @@ export class Keyring {
   }
 
   /**
-   * The sealer of a namespace. Throws `corrupt` when it has no data key or one that does not open under the root keys that are held.
+   * The sealer of a namespace. Throws `not_found` when it has no data key, `corrupt` for one that does not open under the root keys held.
    * What it seals is under the newest data key that was known when it was last asked for.
    */
   async forNamespace(namespaceId: string): Promise<Sealer> {
     const rows = await this.#namespaces.dataKeys(namespaceId)
     if (this.#closed) throw stopping()
     const newest = rows[0]
-    if (!newest) throw new KeyferryError('corrupt', 'a namespace has no data key')
+    // Only with the namespace itself does the last one go: somebody deleted that meanwhile.
+    if (!newest)
+      throw new KeyferryError(namespaceId === 'root' ? 'corrupt' : 'not_found', 'a namespace has no data key')
     // One ring a namespace, so that none is left out when they are zeroed.
     const ring = this.#open.get(namespaceId) ?? { sealingId: newest.id, keys: new Map(), zeroed: false }
     for (const row of rows) if (!ring.keys.has(row.id)) ring.keys.set(row.id, this.#openDataKey(row, namespaceId))

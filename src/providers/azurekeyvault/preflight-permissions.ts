@@ -24,7 +24,7 @@ export interface Probes {
  * Finds out what the identity may do by requests that can change nothing. Reading, changing and deleting are tried on a name of 128
  * random bits, where nothing is: 404 says that it would have been allowed, 403 that it is not. Making and importing are tried with
  * content that no vault takes (an RSA key of 1 bit, a key of type "none"): 403 says that it is not allowed; 400 that the request got
- * past that question, provided that the service asks it first, as it does wherever that could be tried.
+ * past that question, provided that the service asks it first, which is likely and not documented.
  */
 export async function probePermissions(client: VaultClient, name: string, time: Deadline): Promise<Probes> {
   const version = '0'.repeat(32)

@@ -52,7 +52,14 @@ describe('a token of ours', () => {
   it('is an access token of RFC 9068, of one algorithm', () => {
     const issuer = `urn:keyferry:${gateway.core.instanceId}`
     expect(header).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: expect.stringMatching(/^[0-9a-f-]{36}$/) })
-    expect(claims).toMatchObject({ iss: issuer, aud: issuer, sub: 'root', ns: 'root', policies: ['root'], client_id: 'root' })
+    expect(claims).toMatchObject({
+      iss: issuer,
+      aud: issuer,
+      sub: 'root',
+      ns: 'root',
+      policies: ['root'],
+      client_id: 'root',
+    })
     expect(claims.jti).toMatch(/^[0-9a-f-]{36}$/)
   })
 
@@ -79,10 +86,16 @@ describe('another one', () => {
     ['RSA', () => ({ header: { alg: 'RS256' } })],
     ['a list of algorithms', () => ({ header: { alg: ['ES256'] } })],
     ['another key', () => ({ signature: (input) => es256(input, stranger) })],
-    ['another key that it brings along', () => ({ header: { jwk: jwk() }, signature: (input) => es256(input, stranger) })],
+    [
+      'another key that it brings along',
+      () => ({ header: { jwk: jwk() }, signature: (input) => es256(input, stranger) }),
+    ],
     [
       'another key, found where it says',
-      () => ({ header: { jku: 'https://example.com/jwks.json', x5u: 'https://example.com/' }, signature: (input) => es256(input, stranger) }),
+      () => ({
+        header: { jku: 'https://example.com/jwks.json', x5u: 'https://example.com/' },
+        signature: (input) => es256(input, stranger),
+      }),
     ],
     ['a key id that is not ours', () => ({ header: { kid: 'somebody' } })],
     ['a key id that is a path', () => ({ header: { kid: '../../../dev/null' } })],
@@ -91,7 +104,10 @@ describe('another one', () => {
     ['a key id that is no text', () => ({ header: { kid: 1 } })],
     ['an empty signature', () => ({ signature: () => '' })],
     ['a signature of zeroes', () => ({ signature: () => Buffer.alloc(64).toString('base64url') })],
-    ['a signature in DER', () => ({ signature: (input) => sign('sha256', Buffer.from(input), signingKey).toString('base64url') })],
+    [
+      'a signature in DER',
+      () => ({ signature: (input) => sign('sha256', Buffer.from(input), signingKey).toString('base64url') }),
+    ],
     ['the type JWT', () => ({ header: { typ: 'JWT' } })],
     ['no type', () => ({ header: { typ: undefined } })],
     ['a critical extension', () => ({ header: { crit: ['x'], x: 1 } })],
@@ -124,11 +140,13 @@ describe('another one', () => {
 
   it('with a claim twice is what its last one says, as for every reader of JSON', async () => {
     const good = JSON.stringify(claims)
-    const before = (name: string, value: string) => good.replace('{', `{"${name}":"${value}",`)
-    const after = (name: string, value: string) => good.replace(/}$/, `,"${name}":"${value}"}`)
-    expect(await authenticate(forge({ claims: before('ns', 'somewhere') }))).toMatchObject({ token: { namespaceId: 'root' } })
-    await refused(forge({ claims: after('ns', 'somewhere') }))
-    await refused(forge({ claims: after('jti', 'other') }))
+    const first = (name: string, value: string) => good.replace('{', `{"${name}":"${value}",`)
+    const last = (name: string, value: string) => good.replace(/}$/, `,"${name}":"${value}"}`)
+    expect(await authenticate(forge({ claims: first('ns', 'somewhere') }))).toMatchObject({
+      token: { namespaceId: 'root' },
+    })
+    await refused(forge({ claims: last('ns', 'somewhere') }))
+    await refused(forge({ claims: last('jti', 'other') }))
   })
 
   it('says nothing of its rights: those are what its record says', async () => {
@@ -181,7 +199,12 @@ describe('another one', () => {
 describe('a token that ends', () => {
   const make = (input: object) =>
     authenticate(gateway.rootToken).then((caller) =>
-      gateway.core.tokens.create(caller, { id: 'root' }, { policies: ['reader'], ...input }, { sudo: true, path: 'auth/token/create' }),
+      gateway.core.tokens.create(
+        caller,
+        { id: 'root' },
+        { policies: ['reader'], ...input },
+        { sudo: true, path: 'auth/token/create' },
+      ),
     )
 
   it('is good until its record says so, whatever its string says, and what is remembered ends with it', async () => {

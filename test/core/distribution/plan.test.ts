@@ -71,7 +71,11 @@ describe('the next step of a delivery', () => {
       { versions: [seenRow(1, { seenAt: now - 400 }), row(2)], remote: present(remote(1)) },
       { do: 'wait', until: now + 600, why: expect.stringMatching(/becomes the current one$/) },
     ],
-    ['the newest then', { versions: [seenRow(1), row(2)], remote: present(remote(1)) }, { do: 'import', versions: [2] }],
+    [
+      'the newest then',
+      { versions: [seenRow(1), row(2)], remote: present(remote(1)) },
+      { do: 'import', versions: [2] },
+    ],
     [
       'a lost answer is waited for',
       { versions: [row(1, { sentAt: now - 1 })] },
@@ -82,7 +86,11 @@ describe('the next step of a delivery', () => {
       { versions: [row(1, { sentAt: now - 1 }), row(2), row(3)] },
       { do: 'wait', until: now - 1 + lostAfterMs, why: expect.any(String) },
     ],
-    ['until it can no longer come', { versions: [row(1, { sentAt: now - lostAfterMs })] }, { do: 'import', versions: [1] }],
+    [
+      'until it can no longer come',
+      { versions: [row(1, { sentAt: now - lostAfterMs })] },
+      { do: 'import', versions: [1] },
+    ],
     [
       'found by its import id',
       { versions: [row(1, { sentAt: now - 1 })], remote: present(remote(1)) },
@@ -197,7 +205,11 @@ describe('the next step of a removal', () => {
         why: 'version stranger of "orders-1" was not made by this gateway: nothing is deleted, remove the key in the KMS by hand if that is meant',
       },
     ],
-    ['somebody else’s below', { versions: [seenRow(1)], remote: present(stranger(), remote(1)) }, { do: 'stop', why: expect.any(String) }],
+    [
+      'somebody else’s below',
+      { versions: [seenRow(1)], remote: present(stranger(), remote(1)) },
+      { do: 'stop', why: expect.any(String) },
+    ],
     [
       'ours by its place, but without our mark',
       { versions: [seenRow(1)], remote: present(remote(1, { importId: null })) },
@@ -232,7 +244,9 @@ const situations: fc.Arbitrary<Situation> = fc
       ),
       fc.constant(stranger()),
     )
-    const key = fc.array(version, { minLength: 1, maxLength: 8 }).chain((list) => fc.constantFrom(present(...list), unlisted(...list)))
+    const key = fc
+      .array(version, { minLength: 1, maxLength: 8 })
+      .chain((list) => fc.constantFrom(present(...list), unlisted(...list)))
     return fc.record({
       versions: fc.constant(versions),
       minEnabledVersion: fc.integer({ min: 0, max: states.length }),
@@ -251,13 +265,21 @@ const isOurs = ({ versions }: Pick<Situation, 'versions'>, seen: { importId: str
 
 describe('whatever the situation, a delivery', () => {
   const always = (what: string, check: (before: Situation, step: ReturnType<typeof nextStep>) => void) =>
-    it(what, () => fc.assert(fc.property(situations, (before) => check(before, nextStep(before))), runs))
+    it(what, () =>
+      fc.assert(
+        fc.property(situations, (before) => check(before, nextStep(before))),
+        runs,
+      ),
+    )
 
-  always('never imports onto a key whose latest version is not ours, or that is deleted', ({ versions, remote }, step) => {
-    if (step.do !== 'import' || remote.state === 'absent') return
-    expect(remote.state).toBe('present')
-    if (remote.state === 'present') expect(isOurs({ versions }, remote.latest)).toBe(true)
-  })
+  always(
+    'never imports onto a key whose latest version is not ours, or that is deleted',
+    ({ versions, remote }, step) => {
+      if (step.do !== 'import' || remote.state === 'absent') return
+      expect(remote.state).toBe('present')
+      if (remote.state === 'present') expect(isOurs({ versions }, remote.latest)).toBe(true)
+    },
+  )
 
   always('never imports onto a name where it knows of anybody else, before it was delivered', (before, step) => {
     if (step.do !== 'import' || before.delivered || before.remote.state !== 'present') return
@@ -298,17 +320,20 @@ describe('whatever the situation, a delivery', () => {
     if (step.do === 'rename') for (const one of versions) expect(one.remoteVersion).toBeNull()
   })
 
-  always('is settled only when everything is there, the newest current, and all in the state they should be', (before, step) => {
-    if (step.do !== 'settled') return
-    expect(before.remote.state).toBe('present')
-    if (before.remote.state !== 'present') return
-    expect(before.remote.latest.importId).toBe(`import-${before.versions.length}`)
-    for (const seen of before.remote.versions ?? [before.remote.latest]) {
-      const one = before.versions.find((known) => known.importId === seen.importId)
-      if (one) expect(seen.enabled).toBe(one.version >= before.minEnabledVersion)
-    }
-    for (const one of before.versions) expect(one.remoteVersion).not.toBeNull()
-  })
+  always(
+    'is settled only when everything is there, the newest current, and all in the state they should be',
+    (before, step) => {
+      if (step.do !== 'settled') return
+      expect(before.remote.state).toBe('present')
+      if (before.remote.state !== 'present') return
+      expect(before.remote.latest.importId).toBe(`import-${before.versions.length}`)
+      for (const seen of before.remote.versions ?? [before.remote.latest]) {
+        const one = before.versions.find((known) => known.importId === seen.importId)
+        if (one) expect(seen.enabled).toBe(one.version >= before.minEnabledVersion)
+      }
+      for (const one of before.versions) expect(one.remoteVersion).not.toBeNull()
+    },
+  )
 
   always('enables and disables ours alone, and only what is not so already', (before, step) => {
     if (step.do !== 'set-enabled') return
@@ -325,13 +350,19 @@ describe('whatever the situation, a delivery', () => {
 
 describe('whatever the situation, a removal', () => {
   const always = (what: string, check: (before: Situation, step: ReturnType<typeof nextRemovalStep>) => void) =>
-    it(what, () => fc.assert(fc.property(situations, (before) => check(before, nextRemovalStep(before))), runs))
+    it(what, () =>
+      fc.assert(
+        fc.property(situations, (before) => check(before, nextRemovalStep(before))),
+        runs,
+      ),
+    )
 
   always('never deletes a key with a version that is not known to be ours', (before, step) => {
     if (step.do !== 'delete') return
     expect(before.remote.state).toBe('present')
     if (before.remote.state !== 'present') return
-    for (const seen of [before.remote.latest, ...(before.remote.versions ?? [])]) expect(isOurs(before, seen)).toBe(true)
+    for (const seen of [before.remote.latest, ...(before.remote.versions ?? [])])
+      expect(isOurs(before, seen)).toBe(true)
   })
 
   always('never ends while the key is there, or may yet come', ({ versions, remote }, step) => {

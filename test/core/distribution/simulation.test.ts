@@ -10,7 +10,9 @@ const seed = Number(process.env.SEED ?? 20_260_101)
 const side = 50
 const hour = 3_600_000
 
-it(`${lives} random lives of keys end as they should, whatever goes wrong on the way`, { timeout: 60_000 + lives * 500 }, async () => {
+it(`${lives} random lives of keys end as they should, whatever goes wrong on the way`, {
+  timeout: 60_000 + lives * 500,
+}, async () => {
   const started = performance.now()
   const totals: Record<string, number> = {}
   let hours = 0

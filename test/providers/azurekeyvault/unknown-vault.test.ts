@@ -3,12 +3,13 @@ import type { LookupFunction } from 'node:net'
 import { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Connection } from '../../../src/core/kms/provider.ts'
+import { CloudError, type Connection, type KmsHistory, type Provider } from '../../../src/core/kms/provider.ts'
 import { VaultClient } from '../../../src/providers/azurekeyvault/client.ts'
 import { buildClouds } from '../../../src/providers/azurekeyvault/clouds.ts'
 import { createAzureKeyVaultProvider } from '../../../src/providers/azurekeyvault/index.ts'
 import { parseTarget } from '../../../src/providers/azurekeyvault/target.ts'
 import { type TestCore, testCore } from '../../support/gateway.ts'
+import { MemoryCloud, memoryProvider } from '../../support/memory-provider.ts'
 import { type Bench, failure, importRequest, MemoryRegister, root, startBench } from './harness.ts'
 
 let bench: Bench
@@ -150,5 +151,29 @@ describe('a KMS that names a vault that DNS does not know', () => {
     })
     expect(await core.distribution.kmsOfKey(scope, 'orders')).toEqual([])
     await core.kms.delete(scope, 'prod')
+  })
+
+  it('is known to a provider as one with a history once a key was seen in it, and only then', async () => {
+    const cloud = new MemoryCloud()
+    const memory = memoryProvider(new Map([['vault', cloud]]))
+    const histories: (KmsHistory | undefined)[] = []
+    const watched: Provider = {
+      ...memory,
+      open: (settings, owner, register, history) => {
+        histories.push(history)
+        return memory.open(settings, owner, register)
+      },
+    }
+    const { core, scope, waiting, close } = await testCore({ providers: [watched] })
+    await core.keys.write(scope, 'orders', { type: 'ecdsa-p256' }, waiting)
+    await core.kms.write(scope, 'prod', { provider: 'memory', keyCollection: 'vault', credentials: {} })
+    cloud.faults.push({ call: 'describe', error: () => new CloudError('refused', 'no'), times: 1 })
+    await expect(
+      core.distribution.distribute(scope, 'prod', 'orders', { purpose: ['sign'] }, waiting),
+    ).rejects.toThrow()
+    expect(await histories[0]?.everDelivered()).toBe(false)
+    await core.distribution.distribute(scope, 'prod', 'orders', { purpose: ['sign'] }, waiting)
+    expect(await histories[0]?.everDelivered()).toBe(true)
+    await close()
   })
 })

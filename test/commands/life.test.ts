@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { get } from 'node:https'
 import { join } from 'node:path'
@@ -207,10 +207,26 @@ describe('SIGTERM', () => {
     request.destroy()
   })
 
-  test('is not the only one: SIGHUP ends it gracefully too', async () => {
+  test('is not what SIGHUP does: that opens the audit log anew, after it was moved away', async () => {
     const { data } = await init()
-    const gateway = new Keyferry(['serve', '--data', data, '--listen', '127.0.0.1:0'])
-    await gateway.says('stdout', /answers/)
-    expect(await gateway.stop('SIGHUP')).toMatchObject({ code: 0, signal: null })
+    const log = join(data, 'audit.log')
+    const gateway = new Keyferry(['serve', '--data', data, '--listen', '127.0.0.1:0', '--audit-file', log])
+    const url = (await gateway.says('stdout', /answers at (\S+)/))[1]
+    await fetch(`${url}/v1/sys/mounts`)
+    renameSync(log, `${log}.1`)
+    gateway.child.kill('SIGHUP')
+    await gateway.says('stderr', /opening the audit log anew/)
+    await expect
+      .poll(async () => {
+        await fetch(`${url}/v1/sys/mounts`)
+        return existsSync(log)
+      })
+      .toBe(true)
+    expect(await gateway.stop()).toMatchObject({ code: 0, signal: null })
+    const verified = await keyferry(['audit', 'verify', '--data', data, `${log}.1`, log])
+    expect(verified).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/in 1 chains, all as they were written$/m),
+    })
   })
 })

@@ -75,7 +75,7 @@ export class AuditBroker {
   readonly #lanes: Lane[]
   readonly #parts: BrokerParts
   readonly #timer: NodeJS.Timeout | undefined
-  #kept = ''
+  #kept = '[]'
 
   constructor(parts: BrokerParts) {
     this.#parts = parts

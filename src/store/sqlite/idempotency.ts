@@ -27,14 +27,17 @@ export function idempotencyStore(database: Database): IdempotencyStore {
   const prune = database.sqlite.prepare<[number, number]>(
     'DELETE FROM idempotent_requests WHERE id IN (SELECT id FROM idempotent_requests WHERE expires_at <= ? LIMIT ?)',
   )
-  /** Inside a write. */
-  const insert = (row: IdempotentRow, by: string | null) => {
-    if (find.get({ id: row.id, now: row.createdAt })) throw stillRunning()
-    db.delete(idempotentRequests).where(eq(idempotentRequests.id, row.id)).run()
-    db.insert(idempotentRequests)
-      .values({ ...row, owner: by })
-      .run()
-    prune.run(row.createdAt, prunedAtOnce)
+  const put = database.sqlite.prepare<[string, string, string | null, Buffer, number, number]>(
+    'INSERT OR REPLACE INTO idempotent_requests (id, namespace_id, owner, box, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)',
+  )
+  const answer = database.sqlite.prepare<[Buffer, string]>(
+    'UPDATE idempotent_requests SET box = ?, owner = NULL WHERE id = ?',
+  )
+  /** Inside a write. One that has run out is replaced. */
+  const insert = ({ id, namespaceId, box, createdAt, expiresAt }: IdempotentRow, by: string | null) => {
+    if (find.get({ id, now: createdAt })) throw stillRunning()
+    put.run(id, namespaceId, by, box, createdAt, expiresAt)
+    prune.run(createdAt, prunedAtOnce)
   }
   database.recordWith((row) => insert(row, owner))
   return {
@@ -43,10 +46,7 @@ export function idempotencyStore(database: Database): IdempotencyStore {
       return row && { ...row, running: isRunning(row.owner, owner) && now < row.createdAt + longestWorkMs }
     },
     keep: (row) => database.write(() => insert(row, null)),
-    answer: (id, box) =>
-      database.write(() => {
-        db.update(idempotentRequests).set({ box, owner: null }).where(eq(idempotentRequests.id, id)).run()
-      }),
+    answer: (id, box) => database.write(() => void answer.run(box, id)),
   }
 }
 

@@ -1,0 +1,26 @@
+/**
+ * Every block marked `sh` is run here, in order, as a newcomer would: in a folder that looks like a clone, with a gateway that was
+ * started as README says. Those that cannot be run are marked `console` and listed with the reason; bash checks their syntax.
+ */
+export const notRun: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'README.md': {
+    'npm ci && npm run demo':
+      'installs, and would in the folder that this test runs in; the demo has a test of its own',
+    'npm ci && npm test': 'is what runs this test',
+    'npm start -- --env-file dev.env': 'runs until it is stopped; this test starts it',
+    'vault write keymgmt/kms/prod': 'needs the Vault command line',
+    'npx keyferry serve --data ./data --listen 127.0.0.1:8200':
+      'runs until it is stopped; test/commands/life.test.ts runs it',
+    'npx keyferry emulator azurekeyvault': 'runs until it is stopped; test/commands/dev.test.ts runs it',
+  },
+  'docs/azure-setup.md': { '*': 'needs an Azure subscription and the az or vault command line' },
+  'docs/azure.md': { 'LIVES=3000': 'takes many minutes' },
+  'docs/performance.md': { '*': 'takes many minutes, and measures' },
+  'CONTRIBUTING.md': { 'npm ci\nnpm run dev': 'installs, and runs until it is stopped' },
+}
+
+/** Why a block is not run: one reason for each that is listed, none or several for a mistake in the list. */
+export function reasonFor(file: string, text: string): string[] {
+  const listed = Object.entries(notRun[file] ?? {})
+  return listed.filter(([beginning]) => beginning === '*' || text.startsWith(beginning)).map(([, reason]) => reason)
+}

@@ -39,4 +39,6 @@ export interface Scope {
 export interface Waiting {
   /** ms since 1970 until which the caller waits for an operation; in the past: not at all. */
   deadline: number
+  /** Told of each operation that is still going on when the caller is answered. */
+  unfinished?: (operationId: string) => void
 }

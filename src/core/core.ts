@@ -14,11 +14,14 @@ import { openAudit } from './audit/open.ts'
 import type { AuditOptions, AuditService } from './audit/service.ts'
 import { RestoreService } from './backup/service.ts'
 import { type Context, systemContext } from './context.ts'
+import { defaultLookTiming, Looks, type LookTiming } from './distribution/looks.ts'
+import { OperationService } from './distribution/operation-service.ts'
 import { OperationWaiter } from './distribution/operations.ts'
 import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
 import { DistributionService } from './distribution/service.ts'
 import { KeyferryError } from './errors.ts'
 import { IdempotencyService } from './idempotency.ts'
+import { autoRotation } from './keys/auto-rotation.ts'
 import type { KeyGenerator } from './keys/pool.ts'
 import { KeyService } from './keys/service.ts'
 import { Connections } from './kms/connections.ts'
@@ -41,6 +44,8 @@ export interface CoreParts {
   generator: KeyGenerator
   context?: Context
   timing?: Timing
+  /** How often copies are compared with the cloud. */
+  lookTiming?: Partial<LookTiming>
   /** Where the audit log goes; without it nothing is recorded. */
   audit?: AuditOptions
   /** How documents of token issuers may be read: the hosts that the operator allows at any address, and limits. */
@@ -67,7 +72,8 @@ export interface Core {
   signingKeys: SigningKeyService
   tokens: TokenService
   doors: Doors
-  operations: OperationWaiter
+  operations: OperationService
+  looks: Looks
   idempotency: IdempotencyService
   seal: SealKeeper
   restore: RestoreService
@@ -185,19 +191,37 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   if (await store.restore.hold())
     context.log('warn', 'restored from a backup: nothing is sent to any KMS until "keyferry release"')
   store.usage.limit(parts.limits ?? {})
+  const looks = new Looks({
+    context,
+    store,
+    connections,
+    operations,
+    timing: { ...defaultLookTiming, ...parts.lookTiming },
+  })
+  const keys = new KeyService({ context, store, keyring, generator, operations })
+  const distribution = new DistributionService({
+    ...{ context, store, registry, connections, operations },
+    firstLookAt: () => looks.firstLookAt(),
+  })
+  const rotations = new Sweeper(context, [
+    autoRotation({ context, store, rotate: (key, due) => keys.rotateDue(key, due) }),
+  ])
   reconciler.start()
+  looks.start()
   sweeper.start()
+  rotations.start()
   return {
     context,
     instanceId,
-    keys: new KeyService({ context, store, keyring, generator, operations }),
+    keys,
     kms: new KmsService({ context, store, registry, connections }),
-    distribution: new DistributionService({ context, store, registry, connections, operations }),
+    distribution,
     mounts,
     authenticator,
     tokens,
     doors,
-    operations,
+    operations: new OperationService({ context, store, operations, distribution }),
+    looks,
     idempotency: new IdempotencyService({ context, store, keyring }),
     seal,
     restore: new RestoreService({ context, store, connections }),
@@ -221,6 +245,8 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     stats: () => ({ keyPool: generator.stats() }),
     close: async () => {
       await sweeper.close()
+      await rotations.close()
+      await looks.close()
       await reconciler.close()
       await seal.close()
       await generator.close()

@@ -58,6 +58,8 @@ export interface IdempotentRequest {
 export interface KeptAnswer {
   status: number
   body: string | null
+  /** Where an operation that goes on can be looked at. */
+  location?: string
 }
 
 interface Kept extends Partial<KeptAnswer> {
@@ -100,7 +102,8 @@ export class IdempotencyService {
       if (!found) return await this.#first({ id, namespaceId, digest }, sealer, work)
       const kept = open(sealer, id, found.box)
       if (kept.digest !== digest) throw keyReused()
-      if (kept.status !== undefined) return { status: kept.status, body: kept.body ?? null }
+      const { digest: _, status, body: answer, location } = kept
+      if (status !== undefined) return { status, body: answer ?? null, ...(location === undefined ? {} : { location }) }
       if (found.running) throw stillRunning()
       return undefined
     } finally {

@@ -3,6 +3,7 @@ import type { IdempotencyStore } from './idempotency.ts'
 import type { SealStore } from './seal/seal-store.ts'
 import type { CopyStore, OperationStore } from './store/copies.ts'
 import type { KeyStore, KmsStore, WrappingKeyStore } from './store/keys.ts'
+import type { LookStore } from './store/looks.ts'
 import type {
   AuditStore,
   MetaStore,
@@ -17,6 +18,7 @@ import type { AuthMountStore, RoleStore, SecretIdStore, TokenStore, WrappedStore
 export type * from './store/awaitable.ts'
 export type * from './store/copies.ts'
 export type * from './store/keys.ts'
+export type * from './store/looks.ts'
 export type * from './store/tenants.ts'
 export type * from './store/tokens.ts'
 
@@ -45,6 +47,7 @@ export interface Store {
   wrappingKeys: WrappingKeyStore
   copies: CopyStore
   operations: OperationStore
+  looks: LookStore
   tokens: TokenStore
   /** True when another process has committed since the last call: caches are then worth nothing. Cheap enough for every request. */
   changedElsewhere(): boolean

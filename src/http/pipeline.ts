@@ -7,9 +7,10 @@ import { answerOnce, changedBefore, idempotencyKeyOf } from './middleware/idempo
 import { readBody } from './middleware/limits.ts'
 import { findLogin } from './middleware/login.ts'
 import { fullPathOf, mountPointOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
+import { accepted, prefersAsync } from './middleware/respond-async.ts'
 import { Trail } from './middleware/trail.ts'
 import { findUnwrapping } from './middleware/unwrapping.ts'
-import { isWrappable, wrap, wrapTtlOf } from './middleware/wrap.ts'
+import { finish, wrapTtlOf } from './middleware/wrap.ts'
 import type { AppOptions } from './options.ts'
 import { doorTables, keymgmtTable, publicTable, sysTable, tokenTable } from './route-tables.ts'
 import { checkPatchType, parseBody } from './vault/body.ts'
@@ -115,7 +116,7 @@ export class Pipeline {
     const call = { core, options: this.#options, requestId: failed.requestId, namespace, door, remoteAddress }
     const answer = await login.run(call, sent)
     const about = { requestId: failed.requestId, mountType: door.type, reading: false }
-    return await this.#finish(answer, about, { namespaceId: namespace.id, path: path, ttl: wrapTtl })
+    return await finish(this.#core, answer, about, { namespaceId: namespace.id, path: path, ttl: wrapTtl })
   }
 
   /** A wrapping token that is sent as the request's own. */
@@ -169,8 +170,13 @@ export class Pipeline {
     }
     const { id, path, type } = resolved.mount
     const scope = { namespaceId: namespace.id, namespacePath: namespace.path, mountId: id, mountPath: path }
-    const waiting = { deadline: core.context.now() + options.requestDeadlineMs }
-    return await this.#operate(incoming, resolved, keymgmtTable, { ...call, scope, waiting }, type, id)
+    const unfinished: string[] = []
+    const async = prefersAsync(request.headers)
+    const deadline = core.context.now() + (async ? 0 : options.requestDeadlineMs)
+    const waiting = { deadline, unfinished: (operationId: string) => void unfinished.push(operationId) }
+    const mountUrl = `/v1/${target.segments.slice(0, resolved.under).map(encodeURIComponent).join('/')}`
+    const settle = (answer: Answer) => (async ? accepted(answer, unfinished, mountUrl) : answer)
+    return await this.#operate(incoming, resolved, keymgmtTable, { ...call, scope, waiting }, type, { id, settle })
   }
 
   async #operate<C extends SystemCall>(
@@ -179,8 +185,9 @@ export class Pipeline {
     table: RouteTable<Route<C>>,
     call: C,
     mountType: string,
-    mountId?: string,
+    mount?: { id: string; settle(answer: Answer): Answer },
   ): Promise<Respond> {
+    const mountId = mount?.id
     const name = request.method === 'HEAD' ? 'read' : operationOf(request.method, query)
     failed.operation = name
     trail.operation(name)
@@ -222,7 +229,10 @@ export class Pipeline {
     const keep = (tail: string) => {
       if (cacheKey !== undefined) this.#cache.set(cacheKey, stamp, tail)
     }
-    const work = async () => await this.#finish(await operation.run(call, match.params, sent), about, wrapping, keep)
+    const work = async () => {
+      const answer = await operation.run(call, match.params, sent)
+      return await finish(this.#core, mount ? mount.settle(answer) : answer, about, wrapping, keep)
+    }
     const key = mountId === undefined || about.reading ? undefined : idempotencyKeyOf(request.headers)
     if (key === undefined) return await work()
     const path = `${mountId} ${resolved.path}`
@@ -232,17 +242,5 @@ export class Pipeline {
       () => work().catch((error: unknown) => respondError(error, failed, this.#core.context.log)),
       () => respondAnswer({ data: null, warnings: [changedBefore] }, about),
     )
-  }
-
-  /** The answer in its envelope, or kept and wrapped where that was asked for. */
-  async #finish(
-    answer: Answer,
-    about: { requestId: string; mountType: string; reading: boolean },
-    wrapping: { namespaceId: string; path: string; ttl: number | undefined },
-    keep?: (tail: string) => void,
-  ): Promise<Respond> {
-    const { ttl } = wrapping
-    if (ttl !== undefined && isWrappable(answer)) return await wrap(this.#core, answer, { ...wrapping, ...about, ttl })
-    return respondAnswer(answer, about, keep)
   }
 }

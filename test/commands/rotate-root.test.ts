@@ -32,6 +32,9 @@ async function fill(file: string, rootKeys: string[], counts: { namespaces?: num
         deletionAllowed: true,
         replicaRegions: null,
         createdAt: 1,
+        autoRotatePeriod: 0,
+        nextRotationAt: null,
+        maxEnabledVersions: 0,
       }
       const binding = { objectId: id, version: 1, kind: 'key-material' } as const
       const first = { publicKey: null, box: sealer.seal(binding, newRootKey().key), createdAt: 1 }

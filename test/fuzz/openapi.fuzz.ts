@@ -95,7 +95,7 @@ describe.skipIf(absent)(`schemathesis${missing === undefined ? '' : ` (${missing
     let requests = 0
     const accepted = new Set<string>()
     for (let round = 0; requests < wanted; round++) {
-      const examples = Math.max(10, Math.ceil((wanted - requests) / 100))
+      const examples = Math.max(10, Math.ceil((wanted - requests) / 200))
       const seed = firstSeed + round
       const report: Report = await fuzz(command, {
         folder,

@@ -22,6 +22,8 @@ read   sys/mounts/:path+/tune                                 read          400
 write  sys/mounts/:path+/tune                                 update        400
 write  sys/remount                                            sudo          400
 read   sys/remount/status/:id                                 read          404
+list   sys/operation                                          list          404
+read   sys/operation/:id                                      read          404
 read   sys/internal/ui/mounts                                 read          200
 read   sys/internal/ui/mounts/:path+                          read          403
 list   sys/policies/acl                                       list          200
@@ -88,6 +90,11 @@ read   keymgmt/kms/:name/key/:key_name                        read          404
 write  keymgmt/kms/:name/key/:key_name                        update        400
 delete keymgmt/kms/:name/key/:key_name                        delete        204
 write  keymgmt/kms/:name/key/:key_name/replicate              update        400
+write  keymgmt/kms/:name/reconcile                            update        400
+list   keymgmt/operation                                      list          404
+read   keymgmt/operation/:id                                  read          404
+write  keymgmt/operation/:id/retry                            update        400
+write  keymgmt/operation/:id/cancel                           update        400
 list   auth/approle/role                                      list          404
 read   auth/approle/role/:role_name                           read          404
 write  auth/approle/role/:role_name                           create|update 400

@@ -48,7 +48,22 @@ describe('namespaces', () => {
   })
 
   it('have names that cannot be taken for others', async () => {
-    const bad = ['root', 'Root', 'sys', 'AUTH', 'identity', 'cubbyhole', 'oauth', 'audit', '.x', 'x.', 'a..b', '-x', 'a b', 'é']
+    const bad = [
+      'root',
+      'Root',
+      'sys',
+      'AUTH',
+      'identity',
+      'cubbyhole',
+      'oauth',
+      'audit',
+      '.x',
+      'x.',
+      'a..b',
+      '-x',
+      'a b',
+      'é',
+    ]
     for (const name of [...bad, 'K\u212a', 'x'.repeat(65), 'a*', '+', 'a\\b', '%']) {
       expect((await root('PUT', `sys/namespaces/${encodeURIComponent(name)}`)).status).toBe(400)
     }
@@ -63,7 +78,13 @@ describe('namespaces', () => {
     for (const name of ['case', 'CASE', 'Case.', ' Case']) {
       expect((await as(vault, vault.rootToken, name)('GET', 'sys/mounts')).status).toBe(name === ' Case' ? 200 : 404)
     }
-    for (const path of ['case/sys/mounts', 'CASE/sys/mounts', 'Cas%65/sys/mounts', '/Case/sys/mounts', 'Case//sys/mounts']) {
+    for (const path of [
+      'case/sys/mounts',
+      'CASE/sys/mounts',
+      'Cas%65/sys/mounts',
+      '/Case/sys/mounts',
+      'Case//sys/mounts',
+    ]) {
       expect([path, (await root('GET', path)).status]).toEqual([path, path.startsWith('Cas%65') ? 200 : 404])
     }
     await good(root('DELETE', 'sys/namespaces/Case'))
@@ -94,10 +115,24 @@ describe('namespaces', () => {
     await makeNamespace(vault, 'a')
     await makeNamespace(vault, 'a/b')
     await good(as(vault, vault.rootToken, 'a/b')('PUT', 'keymgmt/key/k', { type: 'ecdsa-p256' }))
-    for (const [header, prefix] of [['a/b', ''], ['a', 'b/'], ['', 'a/b/'], ['/a/b/', ''], ['/a/', 'b/']] as const) {
+    for (const [header, prefix] of [
+      ['a/b', ''],
+      ['a', 'b/'],
+      ['', 'a/b/'],
+      ['/a/b/', ''],
+      ['/a/', 'b/'],
+    ] as const) {
       expect((await as(vault, vault.rootToken, header)('GET', `${prefix}keymgmt/key/k`)).status).toBe(200)
     }
-    for (const [header, prefix] of [['a', ''], ['b', ''], ['a/b', 'a/b/'], ['a/b', 'b/'], ['b', 'a/'], ['', 'b/'], ['root', 'b/']] as const) {
+    for (const [header, prefix] of [
+      ['a', ''],
+      ['b', ''],
+      ['a/b', 'a/b/'],
+      ['a/b', 'b/'],
+      ['b', 'a/'],
+      ['', 'b/'],
+      ['root', 'b/'],
+    ] as const) {
       expect((await as(vault, vault.rootToken, header)('GET', `${prefix}keymgmt/key/k`)).status).toBe(404)
     }
   })
@@ -159,7 +194,9 @@ describe('a namespace that is deleted', () => {
     const alice = as(one, token, namespace)
     const child = authOf(await good(alice('POST', 'auth/token/create', {})))
     const batch = authOf(await good(alice('POST', 'auth/token/create', { type: 'batch' })))
-    const orphanBatch = authOf(await good(root('POST', 'auth/token/create', { type: 'batch', no_parent: true, policies: 'default' })))
+    const orphanBatch = authOf(
+      await good(root('POST', 'auth/token/create', { type: 'batch', no_parent: true, policies: 'default' })),
+    )
     await good(alice('PUT', 'keymgmt/key/k', { type: 'ecdsa-p256' }))
     await good(alice('PUT', 'keymgmt/key/k', { min_enabled_version: 0 }, { 'idempotency-key': 'once' }))
     await good(alice('PUT', 'keymgmt/kms/v', { provider: 'memory', key_collection: 'vault', credentials: { a: 'b' } }))
@@ -173,16 +210,30 @@ describe('a namespace that is deleted', () => {
     await good(alice('PUT', 'sys/quotas/rate-limit/q', { rate: 1e6 }))
     const wrapped = await good(alice('POST', 'sys/wrapping/wrap', { x: 1 }, { 'x-vault-wrap-ttl': '60' }))
     const wrappingToken = (wrapped.json as unknown as { wrap_info: { token: string } }).wrap_info.token
-    return { alice, token, child, batch, orphanBatch, loggedIn, login, wrappingToken, id: (await one.core.namespace(namespace))?.id ?? '' }
+    return {
+      alice,
+      token,
+      child,
+      batch,
+      orphanBatch,
+      loggedIn,
+      login,
+      wrappingToken,
+      id: (await one.core.namespace(namespace))?.id ?? '',
+    }
   }
 
   it('is gone at once in every process, with all its tokens, and leaves no row', async () => {
     const { token, child, batch, orphanBatch, loggedIn, login, wrappingToken, id } = await fill('t')
     const before = rowsOf(id)
-    const empty = Object.entries(before).filter(([table, count]) => count === 0 && !['copies', 'copy_versions', 'operations'].includes(table))
+    const empty = Object.entries(before).filter(
+      ([table, count]) => count === 0 && !['copies', 'copy_versions', 'operations'].includes(table),
+    )
     expect(empty).toEqual([])
     const inside = { 'x-vault-namespace': 't' }
-    const tokens = [token, child.client_token, batch.client_token, orphanBatch.client_token, loggedIn.client_token].map(String)
+    const tokens = [token, child.client_token, batch.client_token, orphanBatch.client_token, loggedIn.client_token].map(
+      String,
+    )
     const look = (gateway: { send: Gateway['send'] }, one: string) =>
       gateway.send('GET', 'auth/token/lookup-self', undefined, { ...inside, 'x-vault-token': one })
     for (const gateway of [one, two]) for (const one of tokens) expect((await look(gateway, one)).status).toBe(200)
@@ -191,13 +242,18 @@ describe('a namespace that is deleted', () => {
     for (const gateway of [two, one]) {
       for (const each of tokens) {
         for (const headers of [inside, {}]) {
-          const reply = await gateway.send('GET', 'auth/token/lookup-self', undefined, { ...headers, 'x-vault-token': each })
+          const reply = await gateway.send('GET', 'auth/token/lookup-self', undefined, {
+            ...headers,
+            'x-vault-token': each,
+          })
           expect(outcome(reply)).toEqual([403, 'permission denied'])
         }
       }
       expect(outcome(await gateway.send('GET', 'keymgmt/key/k', undefined, inside))).toEqual(noRoute('keymgmt/key/k'))
       expect(outcome(await gateway.send('GET', 't/keymgmt/key/k'))).toEqual(noRoute('t/keymgmt/key/k'))
-      expect((await gateway.send('POST', 'auth/approle/login', login, { ...inside, 'x-vault-token': '' })).status).toBe(403)
+      expect((await gateway.send('POST', 'auth/approle/login', login, { ...inside, 'x-vault-token': '' })).status).toBe(
+        403,
+      )
       expect((await gateway.send('POST', 'sys/wrapping/unwrap', { token: wrappingToken })).status).toBe(400)
     }
     expect(Object.values(rowsOf(id)).every((count) => count === 0)).toBe(true)
@@ -208,7 +264,13 @@ describe('a namespace that is deleted', () => {
     await good(one.send('DELETE', 'sys/namespaces/t'))
     await makeNamespace(one, 't')
     for (const gateway of [one, two]) {
-      for (const each of [token, child.client_token, batch.client_token, orphanBatch.client_token, loggedIn.client_token]) {
+      for (const each of [
+        token,
+        child.client_token,
+        batch.client_token,
+        orphanBatch.client_token,
+        loggedIn.client_token,
+      ]) {
         for (const path of ['auth/token/lookup-self', 'keymgmt/key/k', 'sys/mounts']) {
           const headers = { 'x-vault-token': String(each), 'x-vault-namespace': 't' }
           expect(outcome(await gateway.send('GET', path, undefined, headers))).toEqual([403, 'permission denied'])
@@ -218,11 +280,21 @@ describe('a namespace that is deleted', () => {
       for (const path of ['keymgmt/key/k', 'keymgmt/kms/v', 'auth/token/roles/r', 'sys/quotas/rate-limit/q']) {
         expect((await gateway.send('GET', path, undefined, inside)).status).toBe(404)
       }
-      for (const path of ['keymgmt/key', 'keymgmt/kms', 'auth/token/roles', 'auth/token/accessors', 'sys/quotas/rate-limit']) {
+      for (const path of [
+        'keymgmt/key',
+        'keymgmt/kms',
+        'auth/token/roles',
+        'auth/token/accessors',
+        'sys/quotas/rate-limit',
+      ]) {
         expect((await gateway.send('LIST', path, undefined, inside)).status).toBe(404)
       }
-      expect(outcome(await gateway.send('POST', 'auth/token/lookup-accessor', { accessor: child.accessor }, inside))).toEqual([403, denied])
-      expect((await gateway.send('POST', 'auth/approle/login', login, { ...inside, 'x-vault-token': '' })).status).toBe(403)
+      expect(
+        outcome(await gateway.send('POST', 'auth/token/lookup-accessor', { accessor: child.accessor }, inside)),
+      ).toEqual([403, denied])
+      expect((await gateway.send('POST', 'auth/approle/login', login, { ...inside, 'x-vault-token': '' })).status).toBe(
+        403,
+      )
       expect((await gateway.send('POST', 'sys/wrapping/unwrap', { token: wrappingToken }, inside)).status).toBe(400)
     }
   })
@@ -241,7 +313,9 @@ describe('a namespace that is deleted', () => {
     expect(outcome(await alice('GET', 'keymgmt/key/k'))).toEqual([403, 'permission denied'])
     expect((await two.send('GET', 't/sys/mounts')).status).toBe(404)
     await expect.poll(() => names().length, { timeout: 10_000 }).toBe(0)
-    await expect.poll(() => rowsOf(id), { timeout: 10_000 }).toEqual(Object.fromEntries(Object.keys(rowsOf(id)).map((table) => [table, 0])))
+    await expect
+      .poll(() => rowsOf(id), { timeout: 10_000 })
+      .toEqual(Object.fromEntries(Object.keys(rowsOf(id)).map((table) => [table, 0])))
     const db = new Sqlite(file, { readonly: true })
     expect(db.prepare('SELECT * FROM remote_names').all()).toEqual([])
     db.close()
@@ -264,7 +338,16 @@ describe('a namespace that is deleted', () => {
       () => two.core.tokens.create(caller, namespace, {}, how),
       () => two.core.tokens.create(caller, namespace, { noParent: true }, how),
       () => two.core.tokens.roles.put(role),
-      () => two.core.quotas.put({ namespaceId: id, name: 'late', path: '', rate: 1, interval: 1, blockInterval: 0, role: '' }),
+      () =>
+        two.core.quotas.put({
+          namespaceId: id,
+          name: 'late',
+          path: '',
+          rate: 1,
+          interval: 1,
+          blockInterval: 0,
+          role: '',
+        }),
       () => two.core.mounts.create(id, 'late', { type: 'keymgmt' }),
       () => two.core.doors.mounts.enable(id, 'late', { type: 'approle' }),
       () => two.core.doors.secretIds.create(door, 'r', {}),
@@ -273,7 +356,10 @@ describe('a namespace that is deleted', () => {
       () => two.core.wrapping.wrap(id, 'x', '{}', 60),
       () => two.core.namespaces.create(namespace, 'late', {}),
     ]
-    for (const attempt of late) await expect(attempt()).rejects.toMatchObject({ code: expect.toBeOneOf(['not_found', 'denied', 'invalid', 'unavailable']) })
+    for (const attempt of late)
+      await expect(attempt()).rejects.toMatchObject({
+        code: expect.toBeOneOf(['not_found', 'denied', 'invalid', 'unavailable']),
+      })
     expect(outcome(await alice('GET', 'sys/mounts'))).toEqual([403, 'permission denied'])
     expect(Object.values(rowsOf(id)).every((count) => count === 0)).toBe(true)
   })

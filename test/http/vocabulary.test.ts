@@ -116,16 +116,21 @@ describe('the tables of routes', () => {
       'list key/:name/kms',
       'list kms',
       'list kms/:name/key',
+      'list operation',
       'read key/:name',
       'read kms/:name',
       'read kms/:name/diagnose',
       'read kms/:name/key/:key_name',
+      'read operation/:id',
       'write key/:name',
       'write key/:name/rotate',
       'write kms/:name',
       'write kms/:name/kek/rotate',
       'write kms/:name/key/:key_name',
       'write kms/:name/key/:key_name/replicate',
+      'write kms/:name/reconcile',
+      'write operation/:id/cancel',
+      'write operation/:id/retry',
     ])
   })
 })

@@ -26,6 +26,9 @@ const key: KeyRow = {
   deletionAllowed: true,
   replicaRegions: null,
   createdAt: now,
+  autoRotatePeriod: 0,
+  nextRotationAt: null,
+  maxEnabledVersions: 0,
 }
 const kms: KmsRow = {
   id: 'kms',
@@ -62,6 +65,10 @@ const copy: CopyRow = {
   leaseOwner: null,
   leaseUntil: 0,
   fence: 0,
+  repair: 'report',
+  drift: [],
+  nextLookAt: 0,
+  lookedAt: null,
 }
 
 beforeEach(async () => {

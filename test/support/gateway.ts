@@ -1,7 +1,9 @@
 import type { FetchRules } from '../../src/core/access/doors/documents.ts'
+import type { NamespaceLimits } from '../../src/core/access/limits.ts'
 import type { AuditOptions } from '../../src/core/audit/service.ts'
 import { type Context, type Scope, systemContext, type Waiting } from '../../src/core/context.ts'
 import { type Core, createCore, initialise } from '../../src/core/core.ts'
+import type { LookTiming } from '../../src/core/distribution/looks.ts'
 import { createKeyGenerator } from '../../src/core/keys/pool.ts'
 import type { Provider } from '../../src/core/kms/provider.ts'
 import { ProviderRegistry } from '../../src/core/kms/registry.ts'
@@ -30,6 +32,8 @@ export async function testCore(
     context?: Partial<Context>
     issuerDocuments?: FetchRules
     audit?: AuditOptions
+    lookTiming?: Partial<LookTiming>
+    limits?: NamespaceLimits
   } = {},
 ): Promise<TestCore> {
   const context = { ...systemContext, ...options.context }
@@ -47,7 +51,9 @@ export async function testCore(
     generator,
     context,
     ...(options.audit ? { audit: options.audit } : {}),
+    ...(options.limits ? { limits: options.limits } : {}),
     ...(options.issuerDocuments ? { issuerDocuments: options.issuerDocuments } : {}),
+    ...(options.lookTiming ? { lookTiming: options.lookTiming } : {}),
     timing: { scanMs: 50, firstBackOffMs: 20, lastBackOffMs: 1_000 },
   })
   const mount = await core.mounts.at('root', 'keymgmt')

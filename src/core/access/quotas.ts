@@ -54,7 +54,7 @@ export class QuotaService {
     if (!Number.isSafeInteger(row.interval) || row.interval < 1) throw invalid('interval: allowed is 1 second or more')
     if (!Number.isSafeInteger(row.blockInterval) || row.blockInterval < 0)
       throw invalid('block_interval: allowed is 0 or more seconds')
-    if (!paths.test(row.path))
+    if (!paths.test(row.path) || row.path.split('/').some((part) => part === '.' || part === '..'))
       throw invalid(`path: allowed is a mount path such as keymgmt/, or nothing for the whole namespace`)
     try {
       await this.#parts.store.rateLimits.put(row)

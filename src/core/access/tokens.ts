@@ -59,7 +59,8 @@ export class TokenService {
     if (input.noParent && !how.sudo && !role?.orphan) throw new KeyferryError('denied', 'permission denied')
     if ((input.period ?? 0) > 0 && !how.sudo) throw new KeyferryError('denied', 'permission denied')
     const policies = childPolicies({ policies: parent.policies, sudo: how.sudo, elsewhere }, input, role)
-    if (policies.includes('root') && parent.expiresAt !== null && !(input.ttl && input.ttl > 0)) {
+    const ends = input.ttl || input.period || input.explicitMaxTtl
+    if (policies.includes('root') && parent.expiresAt !== null && !ends) {
       throw invalid('expiring root tokens cannot create non-expiring root tokens: give a ttl')
     }
     if (orphan) return await this.issue(namespace.id, null, policies, input, { role, path: how.path })

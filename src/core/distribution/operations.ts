@@ -54,7 +54,9 @@ export class OperationWaiter {
     const stopPolling = this.#poll(waiter)
     this.kick(touched.copyId)
     try {
-      return await promise
+      const operation = await promise
+      if (operation?.state === 'pending') waiting.unfinished?.(operation.id)
+      return operation
     } finally {
       this.#waiters.delete(waiter)
       stopWaiting()

@@ -4,14 +4,26 @@ import type { Connections } from '../kms/connections.ts'
 import { checkPurposes } from '../kms/matrix.ts'
 import type { ProviderRegistry } from '../kms/registry.ts'
 import { checkName } from '../names.ts'
-import type { CopyOptions, CopyRow, CopyStore, KeyRow, KeyStore, KmsRow, KmsStore } from '../store.ts'
+import type {
+  CopyOptions,
+  CopyRow,
+  CopyStore,
+  DriftEntry,
+  KeyRow,
+  KeyStore,
+  KmsRow,
+  KmsStore,
+  Repair,
+} from '../store.ts'
 import { type OperationWaiter, warningOf } from './operations.ts'
 
 /** A write to `kms/:kms/key/:key`. Beyond Vault: a chosen remote name, tags, and the times (seconds since 1970) of the cloud key. */
+/** `repair`: what is done about drift; `report` unless told, and the one thing that can be changed later. */
 export interface DistributeInput extends CopyOptions {
   purpose: string[]
   protection?: string
   name?: string
+  repair?: Repair
 }
 
 /** A copy as it is read: stored knowledge, the cloud is not asked. */
@@ -25,6 +37,10 @@ export interface CopyView {
   state: CopyRow['state']
   reason: string | null
   options: CopyOptions
+  repair: Repair
+  /** What was found there that should be otherwise, and when it was looked for (null: not yet). */
+  drift: DriftEntry[]
+  lookedAt: number | null
 }
 
 export interface DistributionParts {
@@ -33,6 +49,8 @@ export interface DistributionParts {
   registry: ProviderRegistry
   connections: Connections
   operations: OperationWaiter
+  /** When a copy that is made now is looked at for the first time. */
+  firstLookAt(): number
 }
 
 /** Keys in KMSs: what a caller may ask. The work itself is the reconciler's. */
@@ -61,7 +79,7 @@ export class DistributionService {
     const { protection, purposes } = checkPurposes(provider, key.type, input.protection ?? 'hsm', input.purpose)
     const parsed = await connections.parsed(kms)
     if (input.name !== undefined) provider.checkRemoteName(input.name)
-    const { purpose: _purpose, protection: _protection, name: _name, ...options } = input
+    const { purpose: _purpose, protection: _protection, name: _name, repair: _repair, ...options } = input
     provider.checkCopy?.(parsed.settings, { type: key.type, protection, options })
     const now = context.now()
     const wanted: CopyRow = {
@@ -88,9 +106,15 @@ export class DistributionService {
       leaseOwner: null,
       leaseUntil: 0,
       fence: 0,
+      repair: input.repair ?? 'report',
+      drift: [],
+      nextLookAt: this.#parts.firstLookAt(),
+      lookedAt: null,
     }
     const known = await store.copies.find(key.id, kms.id)
     if (known) checkSame(known, wanted, input)
+    if (known && input.repair !== undefined && input.repair !== known.repair)
+      await store.copies.setRepair(known.id, input.repair)
     const { copy, touched } = await this.#create(wanted)
     if (copy.id !== wanted.id) checkSame(copy, wanted, input)
     if (!touched) return []
@@ -146,10 +170,28 @@ export class DistributionService {
     return warningOf(id, operation)
   }
 
+  /**
+   * Turns a first distribution that was never seen done into a removal. Gives the id of that. Throws `invalid` for any other copy,
+   * `refused` where the cloud refused the removal before the deadline.
+   */
+  async callOff(scope: Scope, copyId: string, waiting: Waiting): Promise<{ id: string; warnings: string[] }> {
+    const copy = await this.#parts.store.copies.byId(copyId)
+    const kms = copy?.kmsId == null ? undefined : await this.#parts.store.kms.byId(copy.kmsId)
+    if (!copy || !kms) throw invalid('a removal cannot be cancelled: it goes on until the key is gone')
+    const { id, operation } = await this.#remove(scope, copy, kms, waiting, (now) => {
+      if (now.desired !== 'present') throw invalid('a removal cannot be cancelled: it goes on until the key is gone')
+      if (now.seenGeneration > 0)
+        throw invalid('only a first distribution can be cancelled, and the key is in this KMS already: remove it there')
+    })
+    if (operation?.state === 'failed')
+      throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
+    return { id, warnings: warningOf(id, operation) }
+  }
+
   /** Asks for the removal and waits. One that is still going then goes on without key and KMS. */
-  async #remove(scope: Scope, copy: CopyRow, kms: KmsRow, waiting: Waiting) {
+  async #remove(scope: Scope, copy: CopyRow, kms: KmsRow, waiting: Waiting, check?: (now: CopyRow) => void) {
     const { context, store, connections, operations } = this.#parts
-    const touched = await store.copies.requestRemoval(copy.id, context.uuid(), context.now())
+    const touched = await store.copies.requestRemoval(copy.id, context.uuid(), context.now(), check)
     const operation = await operations.wait(scope.namespaceId, touched, waiting)
     const present = operation?.state === 'pending' ? await store.kms.byId(kms.id) : undefined
     if (present) await store.copies.detach(copy.id, await connections.resealSettings(present, copy.id))

@@ -5,6 +5,7 @@ import { checkName } from '../names.ts'
 import type { Keyring, Sealer } from '../seal/keyring.ts'
 import { sealedAgain } from '../seal/stale.ts'
 import type { KeyRow, KeyStore, NewKeyVersion } from '../store.ts'
+import { checkSchedule, nextRotation } from './auto-rotation.ts'
 import type { GeneratedKey, KeyGenerator } from './pool.ts'
 import { type KeyType, keyTypeNames, parseKeyType } from './types.ts'
 
@@ -14,6 +15,10 @@ export interface KeyInput {
   deletionAllowed?: boolean
   minEnabledVersion?: number
   replicaRegions?: string[]
+  /** In seconds; 0: never. */
+  autoRotatePeriod?: number
+  /** 0: any number. */
+  maxEnabledVersions?: number
 }
 
 /** A key as it is read: nothing secret. Versions below `minEnabledVersion` are left out, as Vault does. */
@@ -24,6 +29,9 @@ export interface KeyView {
   minEnabledVersion: number
   deletionAllowed: boolean
   replicaRegions: string[] | null
+  autoRotatePeriod: number
+  nextRotationAt: number | null
+  maxEnabledVersions: number
   versions: { version: number; createdAt: number; publicKey: string | null }[]
 }
 
@@ -54,6 +62,7 @@ export class KeyService {
    */
   async write(scope: Scope, name: string, input: KeyInput, waiting: Waiting): Promise<Written> {
     checkName('key', name)
+    checkSchedule(input)
     const type = input.type === undefined ? undefined : parseKeyType(input.type)
     for (;;) {
       const key = await this.#parts.store.keys.find(scope.mountId, name)
@@ -102,12 +111,26 @@ export class KeyService {
    * that is behind or refuses is a warning, since sending the rotation again would make another version.
    */
   async rotate(scope: Scope, name: string, waiting: Waiting): Promise<{ version: number; warnings: string[] }> {
-    const { context, store, operations } = this.#parts
     const key = await this.#find(scope, name)
-    const { version, touched } = await this.#withFreshKey(key.namespaceId, key.type, (make) =>
-      store.keys.addVersion(key.id, (version) => make(key.id, version), context.now()),
+    const { version, touched } = await this.#addVersion(key)
+    return { version, warnings: await this.#parts.operations.outcomes(key.namespaceId, touched, waiting) }
+  }
+
+  /** Rotates a key that is due at `due` and waits for no KMS. Throws `conflict` where another process did it. */
+  async rotateDue(key: KeyRow, due: number): Promise<void> {
+    const { touched } = await this.#addVersion(key, due)
+    for (const { copyId } of touched) this.#parts.operations.kick(copyId)
+  }
+
+  async #addVersion(key: KeyRow, due?: number) {
+    const { context, store } = this.#parts
+    const schedule = {
+      next: (now: KeyRow) => nextRotation(context, now.autoRotatePeriod),
+      ...(due === undefined ? {} : { due }),
+    }
+    return await this.#withFreshKey(key.namespaceId, key.type, (make) =>
+      store.keys.addVersion(key.id, (version) => make(key.id, version), context.now(), schedule),
     )
-    return { version, warnings: await operations.outcomes(key.namespaceId, touched, waiting) }
   }
 
   async #create(scope: Scope, name: string, type: KeyType, input: KeyInput): Promise<Written> {
@@ -127,6 +150,9 @@ export class KeyService {
       deletionAllowed: input.deletionAllowed ?? false,
       replicaRegions: input.replicaRegions?.length ? input.replicaRegions : null,
       createdAt: context.now(),
+      autoRotatePeriod: input.autoRotatePeriod ?? 0,
+      nextRotationAt: nextRotation(context, input.autoRotatePeriod ?? 0),
+      maxEnabledVersions: input.maxEnabledVersions ?? 0,
     }
     await this.#withFreshKey(scope.namespaceId, type, (make) => store.keys.create(key, make(key.id, 1)))
     return { created: true, warnings: [] }
@@ -141,14 +167,19 @@ export class KeyService {
     if (regions !== undefined && regions.join() !== (key.replicaRegions ?? []).join()) {
       throw invalid(`replica_regions can only be given when a key is created, and key "${key.name}" exists`)
     }
-    if (input.deletionAllowed === undefined && input.minEnabledVersion === undefined) return []
+    const { deletionAllowed, minEnabledVersion, autoRotatePeriod, maxEnabledVersions } = input
+    const settings = { deletionAllowed, minEnabledVersion, autoRotatePeriod, maxEnabledVersions }
+    const wanted = Object.entries(settings).filter(([, value]) => value !== undefined)
+    if (wanted.length === 0) return []
     const touched = await store.keys.update(
       key.id,
       (now) => {
-        checkMinEnabled(input.minEnabledVersion, now.latestVersion)
+        checkMinEnabled(minEnabledVersion, now.latestVersion)
+        const another = autoRotatePeriod !== undefined && autoRotatePeriod !== now.autoRotatePeriod
         return {
-          ...(input.deletionAllowed === undefined ? {} : { deletionAllowed: input.deletionAllowed }),
-          ...(input.minEnabledVersion === undefined ? {} : { minEnabledVersion: input.minEnabledVersion }),
+          ...Object.fromEntries(wanted),
+          // The same period once more leaves the time as it is, or whoever writes it often would never see a rotation.
+          ...(another ? { nextRotationAt: nextRotation(context, autoRotatePeriod) } : {}),
         }
       },
       context.now(),

@@ -28,7 +28,38 @@ export interface CopyRow {
   leaseOwner: string | null
   leaseUntil: number
   fence: number
+  repair: Repair
+  drift: DriftEntry[]
+  /** When the cloud is looked at next, though nothing has to be done there; and when it last was. */
+  nextLookAt: number
+  lookedAt: number | null
 }
+
+/** What is done about drift: it is told, or what can be put right without sending a key is. */
+export type Repair = 'report' | 'restore'
+
+/** What was found in a cloud that should be otherwise. `firstSeen`: ms since 1970. */
+export interface DriftEntry {
+  kind: DriftKind
+  detail: string
+  firstSeen: number
+}
+
+export type DriftKind =
+  /** No key has the name. */
+  | 'missing'
+  /** It was deleted there, and could be recovered. */
+  | 'deleted'
+  | 'version_missing'
+  | 'version_disabled'
+  | 'version_enabled'
+  /** A version that is none of ours. */
+  | 'version_extra'
+  | 'purposes'
+  /** The tag that names our import is not what it was. */
+  | 'tags'
+  /** The public key is not ours. */
+  | 'material'
 
 /** What a caller may add to a distribution, beyond Vault. Times are seconds since 1970. */
 export interface CopyOptions {
@@ -115,8 +146,12 @@ export interface CopyStore {
   postpone(lease: Lease, reason: string, nextAttemptAt: number, failed: boolean): Promise<void>
   /** Refused for good: operations end as failed, nothing is tried until something changes. */
   stop(lease: Lease, reason: string, now: number): Promise<void>
-  /** The copy should be gone. Gives the operation, the existing one when a removal is under way. */
-  requestRemoval(copyId: string, operationId: string, now: number): Promise<Touched>
+  /**
+   * The copy should be gone. Gives the operation, the existing one when a removal is under way. `check` is called inside the change with
+   * the row as it is then, and may throw to refuse.
+   */
+  requestRemoval(copyId: string, operationId: string, now: number, check?: (copy: CopyRow) => void): Promise<Touched>
+  setRepair(copyId: string, repair: Repair): Promise<void>
   /**
    * A removal was refused. Where key and KMS are still known, the copy is what it was before, to be looked at once more: a version may
    * have been on its way. Where they are not, or an earlier delete may have had its effect, it is tried again at `again`, for ever, and
@@ -137,6 +172,17 @@ export interface CopyStore {
 
 export interface OperationStore {
   byId(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
+  /** As `byId`, also of the deleted namespaces right below the namespace. */
+  belowToo(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
+  /** Ids of the operations of a mount, in order; those after `after`, at most `limit`. */
+  ofMount(mountId: string, page?: { after?: string; limit?: number }): Awaitable<string[]>
+  /** Ids of those whose mount or key is gone, of a namespace and of the deleted ones right below it. */
+  orphaned(namespaceId: string, page?: { after?: string; limit?: number }): Awaitable<string[]>
+  /**
+   * Work on the operation's copy is due at once. Gives the operation to wait for: itself while it is pending, a new one where it was
+   * refused; undefined where there is nothing to try again.
+   */
+  retry(id: string, newId: string, now: number): Promise<Touched | undefined>
   /** Forgets at most `limit` of those that ended before a time, the oldest first. Gives how many. */
   prune(endedBefore: number, limit: number): Promise<number>
 }

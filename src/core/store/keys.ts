@@ -14,6 +14,24 @@ export interface KeyRow {
   deletionAllowed: boolean
   replicaRegions: string[] | null
   createdAt: number
+  /** In seconds; 0: it is rotated only when somebody asks. */
+  autoRotatePeriod: number
+  /** When it is rotated next without being asked; null: never. */
+  nextRotationAt: number | null
+  /** After a rotation `minEnabledVersion` rises so that at most so many versions are enabled; 0: it stays. */
+  maxEnabledVersions: number
+}
+
+/** What of a key may be changed. */
+export type KeySettings = Pick<
+  KeyRow,
+  'deletionAllowed' | 'minEnabledVersion' | 'autoRotatePeriod' | 'nextRotationAt' | 'maxEnabledVersions'
+>
+
+/** When a key is rotated next. `due`: the rotation is the one of this time, and of no other process. */
+export interface RotationSchedule {
+  next(key: KeyRow): number | null
+  due?: number
 }
 
 export interface NewKeyVersion {
@@ -51,22 +69,24 @@ export interface KeyStore {
   create(key: KeyRow, first: NewKeyVersion): Promise<void>
   /**
    * Adds the next version: `make` is called inside the change with its number and must not wait. Every copy that should be present
-   * gets a new generation with an operation. Throws `not_found` when the key is gone.
+   * gets a new generation with an operation. Throws `not_found` when the key is gone, `conflict` when the schedule's `due` is no
+   * longer the key's: somebody else rotated it.
    */
   addVersion(
     keyId: string,
     make: (version: number) => NewKeyVersion,
     now: number,
+    schedule?: RotationSchedule,
   ): Promise<{ version: number; touched: Touched[] }>
   /**
    * Changes settings. `decide` is called inside the change with the row as it is then, gives what should change, and may throw to
    * refuse. A new `minEnabledVersion` gives every copy a new generation with an operation.
    */
-  update(
-    keyId: string,
-    decide: (key: KeyRow) => { deletionAllowed?: boolean; minEnabledVersion?: number },
-    now: number,
-  ): Promise<Touched[]>
+  update(keyId: string, decide: (key: KeyRow) => Partial<KeySettings>, now: number): Promise<Touched[]>
+  /** Keys whose time to be rotated has come, the longest overdue first. */
+  dueForRotation(now: number, limit: number): Awaitable<KeyRow[]>
+  /** A scheduled rotation failed: it is tried again then. Nothing where it is not due at `due` any more. */
+  postponeRotation(keyId: string, due: number, until: number): Promise<void>
   /** Deletes the key. `check` is called inside the change with the row and the number of its copies, and may throw to refuse. */
   remove(keyId: string, check: (key: KeyRow, copies: number) => void): Promise<void>
 }

@@ -27,7 +27,8 @@ export async function answerOnce(
   let fresh: Respond | undefined
   const kept: KeptAnswer | undefined = await core.idempotency.once({ ...rest, caller }, async () => {
     fresh = await work()
-    return { status: fresh.status, body: fresh.body }
+    const { status, body, location } = fresh
+    return { status, body, ...(location === undefined ? {} : { location }) }
   })
   return fresh ?? kept ?? unknown()
 }

@@ -6,6 +6,7 @@ import {
   type Answer,
   type Enveloped,
   type Respond,
+  respondAnswer,
   respondJson,
   withRequestId,
   wrappedTail,
@@ -23,13 +24,26 @@ export function wrapTtlOf(headers: Headers): number | undefined {
   return seconds
 }
 
+/** The answer in its envelope, or kept and wrapped where that was asked for (`ttl`, seconds). */
+export async function finish(
+  core: Core,
+  answer: Answer,
+  about: { requestId: string; mountType: string; reading: boolean },
+  wrapping: { namespaceId: string; path: string; ttl: number | undefined },
+  keep?: (tail: string) => void,
+): Promise<Respond> {
+  const { ttl } = wrapping
+  if (ttl !== undefined && isWrappable(answer)) return await wrap(core, answer, { ...wrapping, ...about, ttl })
+  return respondAnswer(answer, about, keep)
+}
+
 /** Whether there is something in an answer to be wrapped. */
-export function isWrappable(answer: Answer): answer is Enveloped {
+function isWrappable(answer: Answer): answer is Enveloped {
   return answer !== undefined && !('raw' in answer)
 }
 
 /** Keeps the answer and gives the envelope with its wrapping token instead. `path`: of the request, in its namespace. */
-export async function wrap(
+async function wrap(
   core: Core,
   answer: Enveloped,
   about: { namespaceId: string; path: string; ttl: number; requestId: string; mountType: string },

@@ -47,6 +47,17 @@ const parameters = {
     'Idempotency-Key',
     'A name of your own choice for this request: sent again within 24 hours, it is answered as the first time, and done once.',
   ),
+  prefer: header(
+    'Prefer',
+    'respond-async: what is not done at once is answered with 202 and the place to look, and goes on.',
+  ),
+}
+
+/** To a request that asked not to wait. */
+const accepted = {
+  description: 'It goes on: see the operation.',
+  headers: { Location: { description: 'Where to read how the operation stands.', schema: { type: 'string' } } },
+  content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } },
 }
 
 function door(type: string, name: string, { login, routes }: DoorRoutes): Group[] {
@@ -103,12 +114,15 @@ function makeDocument(version: string): Document {
         client: { type: 'http', scheme: 'basic', description: 'Role id and secret id of an AppRole.' },
       },
       parameters,
-      responses: Object.fromEntries(
-        Object.entries(refusals).map(([status, text]) => [
-          status,
-          { description: text, content: { 'application/json': { schema: { $ref: '#/components/schemas/Errors' } } } },
-        ]),
-      ),
+      responses: {
+        202: accepted,
+        ...Object.fromEntries(
+          Object.entries(refusals).map(([status, text]) => [
+            status,
+            { description: text, content: { 'application/json': { schema: { $ref: '#/components/schemas/Errors' } } } },
+          ]),
+        ),
+      },
       schemas: { ...schemas, ...oauthDocument.schemas },
     },
   }

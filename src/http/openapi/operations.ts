@@ -44,7 +44,7 @@ export function describeGroup(group: Group): Described[] {
 }
 
 function describe(group: Group, route: DescribedRoute, name: OperationName, operationId: string): Described {
-  const { body, query, answers, capability } = route.operations[name] ?? { answers: {} }
+  const { body, query, answers, capability, async } = route.operations[name] ?? { answers: {} }
   const parts = route.path.split('/')
   const title = titleOf(operationId)
   const schemas: Record<string, JsonSchema> = {}
@@ -78,10 +78,12 @@ function describe(group: Group, route: DescribedRoute, name: OperationName, oper
         ...Object.entries((query && jsonSchema(query, 'input').properties) ?? {}).map(queryParameter),
         ...(group.open && group.prefix === '/v1/' ? [] : [shared('namespace')]),
         ...(idempotent ? [shared('idempotencyKey')] : []),
+        ...(async ? [shared('prefer')] : []),
       ],
       ...(sent && hasBody && { requestBody: { content: { [type]: { schema: ref('Request', sent) } } } }),
       responses: {
         ...successes(answers, (schema) => ref('Response', schema)),
+        ...(async && { 202: { $ref: '#/components/responses/202' } }),
         ...refusals(group, name, idempotent, answers.anyStatus === true),
       },
     },

@@ -75,6 +75,14 @@ export const sharedSchemas: Record<string, JsonSchema> = {
     description: 'It was done, and there is something to know about it.',
     ...envelope(nothing, nothing, nothing),
   },
+  Accepted: {
+    description: 'It goes on. Where it is about several KMSs, operation_ids has an operation for each.',
+    ...envelope(
+      jsonSchema(z.object({ operation_id: z.string(), operation_ids: z.array(z.string()) }), 'output'),
+      nothing,
+      nothing,
+    ),
+  },
   Auth: { description: 'A token that was made or renewed.', ...jsonSchema(authAnswer, 'output') },
   Wrapped: {
     description:

@@ -11,6 +11,10 @@ export interface Enveloped {
   repeat?: boolean
   /** A token that was made or renewed. */
   auth?: Record<string, unknown>
+  /** 200 unless told. */
+  status?: number
+  /** Where to look for what comes of it. */
+  location?: string
 }
 
 export type Answer = undefined | Enveloped | { raw: Record<string, unknown>; status?: number }
@@ -21,6 +25,7 @@ export interface Respond {
   body: string | null
   /** Seconds after which to come again. */
   retryAfter?: number
+  location?: string
 }
 
 // One object for all answers: no header of ours differs from request to request. `Content-Type` is exactly this: hvac reads errors only
@@ -33,7 +38,8 @@ export function respondJson(status: number, body: string): Respond {
 }
 
 /** The answer as `fetch` knows it. */
-export function toResponse({ status, body, retryAfter }: Respond): Response {
+export function toResponse({ status, body, retryAfter, location }: Respond): Response {
+  if (location !== undefined) return new Response(body, { status, headers: { ...jsonHeaders, Location: location } })
   if (retryAfter !== undefined) {
     return new Response(body, { status, headers: { ...jsonHeaders, 'Retry-After': `${retryAfter}` } })
   }
@@ -90,7 +96,8 @@ export function respondAnswer(
   if ('raw' in answer) return respondJson(answer.status ?? 200, JSON.stringify(answer.raw))
   const tail = envelopeTail(answer, about.mountType)
   keep?.(tail)
-  return respondJson(200, withRequestId(about.requestId, tail))
+  const respond = respondJson(answer.status ?? 200, withRequestId(about.requestId, tail))
+  return answer.location === undefined ? respond : { ...respond, location: answer.location }
 }
 
 export function withRequestId(requestId: string, tail: string): string {

@@ -7,6 +7,11 @@ import { goBoolean } from './query.ts'
  * takes, gives one strict type, and is undefined where the field is missing or null. The text after the type is for help and OpenAPI.
  */
 
+/** A hundred years, in seconds: beyond it dates stop to make sense. */
+const longestDuration = 100 * 365 * 86_400
+/** The last second that RFC 3339 has: the end of the year 9999. */
+const latestMoment = 253_402_300_799
+
 /** What a decoder throws: the sentence after the field's name. */
 class Unfit extends Error {}
 
@@ -114,6 +119,7 @@ export function duration(description: string) {
     (value) => {
       const seconds = parseDuration(value)
       if (seconds === undefined) throw new Unfit('a number of seconds or a duration such as "1h30m" is expected')
+      if (seconds > longestDuration) throw new Unfit(`allowed are up to ${longestDuration} seconds, a hundred years`)
       return seconds
     },
     z.number(),
@@ -131,7 +137,9 @@ export function moment(description: string) {
   return weak(
     (value) => {
       const seconds = typeof value === 'string' && /^\d{1,12}$/.test(value) ? Number(value) : value
-      if (typeof seconds === 'number' && Number.isSafeInteger(seconds) && seconds >= 0) return seconds
+      if (typeof seconds === 'number' && Number.isSafeInteger(seconds) && seconds >= 0 && seconds <= latestMoment) {
+        return seconds
+      }
       const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
       const ms = typeof value === 'string' && rfc3339.test(value) ? Date.parse(value) : Number.NaN
       if (Number.isNaN(ms)) throw new Unfit('a time such as "2030-01-31T12:00:00Z", or seconds since 1970, is expected')

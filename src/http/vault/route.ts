@@ -60,6 +60,8 @@ export interface Operation<C, P, I> {
   capability: Needed<C, P>
   /** The answer is the same for all who may have it, until something in the mount changes. */
   cacheable?: boolean
+  /** May be answered with 202 while what it began goes on (`Prefer: respond-async`). */
+  async?: boolean
   /** Parameters of the query beside `list`, `after` and `limit`, for OpenAPI. */
   query?: z.ZodObject
   answers?: Answers
@@ -109,6 +111,7 @@ interface PublicDefinition<B extends z.ZodType> extends RouteText {
 export interface DescribedOperation {
   body?: z.ZodType
   query?: z.ZodObject
+  async?: boolean
   answers: Answers
 }
 
@@ -222,6 +225,6 @@ function routeOf<C, P, B extends z.ZodType, PB extends z.ZodType>(
   }
 }
 
-function described({ query, answers }: { query?: z.ZodObject; answers?: Answers }): DescribedOperation {
-  return { ...(query && { query }), answers: answers ?? {} }
+function described(of: { query?: z.ZodObject; async?: boolean; answers?: Answers }): DescribedOperation {
+  return { ...(of.query && { query: of.query }), ...(of.async && { async: true }), answers: of.answers ?? {} }
 }

@@ -10,6 +10,9 @@ import { operationChanges } from './operations.ts'
 import { holdName } from './restore.ts'
 import { copies, copyVersions, keys, keyVersions, kms, remoteNames } from './schema.ts'
 
+/** How soon a copy with drift is looked at again once it was worked on, in ms. */
+const lookAgainMs = 30_000
+
 export function copyStore(database: Database, uuid: () => string): CopyStore {
   const db = database.drizzle
   const query = copyQueries(database)
@@ -143,7 +146,11 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         const row = leased(lease)
         change.end(row.id, lease.generation, 'succeeded', null, now)
         set(row, { seenGeneration: lease.generation })
-        if (!overtaken(row, lease)) set(row, { ...free, state: 'settled', reason: null, attempts: 0 })
+        if (!overtaken(row, lease)) {
+          // What was found there may have been put right just now.
+          const soon = row.drift.length > 0 ? { nextLookAt: Math.min(row.nextLookAt, now + lookAgainMs) } : {}
+          set(row, { ...free, ...soon, state: 'settled', reason: null, attempts: 0 })
+        }
       }),
     postpone: (lease, reason, nextAttemptAt, failed) =>
       database.write(() => {
@@ -162,10 +169,17 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         change.end(row.id, row.generation, 'failed', reason, now)
       }),
 
-    requestRemoval: (copyId, operationId, now) =>
+    setRepair: (copyId, repair) =>
       database.write(() => {
         const row = query.byId.get({ id: copyId })
-        if (!row) throw new KeyferryError('not_found', 'the key is not in this KMS')
+        if (row) set(row, { repair })
+      }),
+    requestRemoval: (copyId, operationId, now, check) =>
+      database.write(() => {
+        const row = query.byId.get({ id: copyId })
+        const copy = typedCopy(row)
+        if (!row || !copy) throw new KeyferryError('not_found', 'the key is not in this KMS')
+        check?.(copy)
         const under = row.desired === 'absent' ? change.pending(copyId) : undefined
         if (under) return { copyId, operationId: under.id }
         const generation = row.generation + 1

@@ -6,6 +6,7 @@ import { Database } from './database.ts'
 import { idempotencyStore } from './idempotency.ts'
 import { keyStore } from './keys.ts'
 import { kmsStore } from './kms.ts'
+import { lookStore } from './looks.ts'
 import { metaStore } from './meta.ts'
 import { bringUpToDate } from './migrations.ts'
 import { mountStore } from './mounts.ts'
@@ -49,6 +50,7 @@ export function openStore({ file, uuid = () => crypto.randomUUID() }: StoreOptio
       wrappingKeys: wrappingKeyStore(database),
       copies: copyStore(database, uuid),
       operations: operationStore(database),
+      looks: lookStore(database),
       audit: auditStore(database),
       tokens: tokenStore(database),
       wrapped: wrappedStore(database),

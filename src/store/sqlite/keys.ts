@@ -3,7 +3,7 @@ import { KeyferryError } from '../../core/errors.ts'
 import type { KeyType } from '../../core/keys/types.ts'
 import type { KeyRow, KeyStore, OperationKind, Touched } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, asc, eq, gt, gte, sql } from './drizzle.ts'
+import { and, asc, eq, gt, gte, lte, sql } from './drizzle.ts'
 import { operationChanges } from './operations.ts'
 import { versionFloor } from './restore.ts'
 import { copies, copyVersions, keys, keyVersions, mounts } from './schema.ts'
@@ -70,6 +70,9 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
       deletionAllowed: sql.placeholder('deletionAllowed'),
       replicaRegions: sql.placeholder('replicaRegions'),
       createdAt: sql.placeholder('createdAt'),
+      autoRotatePeriod: sql.placeholder('autoRotatePeriod'),
+      nextRotationAt: sql.placeholder('nextRotationAt'),
+      maxEnabledVersions: sql.placeholder('maxEnabledVersions'),
     })
     .prepare()
   const insertVersion = db
@@ -85,7 +88,11 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
     .prepare()
   const setLatest = db
     .update(keys)
-    .set({ latestVersion: sql`${sql.placeholder('latest')}` })
+    .set({
+      latestVersion: sql`${sql.placeholder('latest')}`,
+      minEnabledVersion: sql`${sql.placeholder('minEnabledVersion')}`,
+      nextRotationAt: sql`${sql.placeholder('nextRotationAt')}`,
+    })
     .where(eq(keys.id, sql.placeholder('id')))
     .prepare()
   const setSettings = db
@@ -93,8 +100,24 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
     .set({
       deletionAllowed: sql`${sql.placeholder('deletionAllowed')}`,
       minEnabledVersion: sql`${sql.placeholder('minEnabledVersion')}`,
+      autoRotatePeriod: sql`${sql.placeholder('autoRotatePeriod')}`,
+      nextRotationAt: sql`${sql.placeholder('nextRotationAt')}`,
+      maxEnabledVersions: sql`${sql.placeholder('maxEnabledVersions')}`,
     })
     .where(eq(keys.id, sql.placeholder('id')))
+    .prepare()
+  const dueForRotation = db
+    .select()
+    .from(keys)
+    // `next_rotation_at <= x` is never true of null, which the index leaves out.
+    .where(lte(keys.nextRotationAt, sql.placeholder('now')))
+    .orderBy(asc(keys.nextRotationAt))
+    .limit(sql.placeholder('limit'))
+    .prepare()
+  const postponeRotation = db
+    .update(keys)
+    .set({ nextRotationAt: sql`${sql.placeholder('until')}` })
+    .where(and(eq(keys.id, sql.placeholder('id')), eq(keys.nextRotationAt, sql.placeholder('due'))))
     .prepare()
   const copiesOf = db
     .select()
@@ -154,12 +177,20 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
         insertKey.run({ ...key })
         insertVersion.run({ ...first, keyId: key.id, version: 1, namespaceId: key.namespaceId })
       }, key.mountId),
-    addVersion: (keyId, make, now) =>
+    addVersion: (keyId, make, now, schedule) =>
       database.write(() => {
         const key = existing(keyId)
+        if (schedule?.due !== undefined && key.nextRotationAt !== schedule.due)
+          throw new KeyferryError('conflict', 'the key was rotated meanwhile')
         const next = Math.max(key.latestVersion, floor(keyId)) + 1
         insertVersion.run({ ...make(next), keyId, version: next, namespaceId: key.namespaceId })
-        setLatest.run({ id: keyId, latest: next })
+        const least = key.maxEnabledVersions > 0 ? next - key.maxEnabledVersions + 1 : 0
+        setLatest.run({
+          id: keyId,
+          latest: next,
+          minEnabledVersion: Math.max(key.minEnabledVersion, least),
+          nextRotationAt: schedule ? schedule.next(key) : key.nextRotationAt,
+        })
         database.touch(key.mountId)
         return { version: next, touched: renewCopies(keyId, 'rotate', now, next) }
       }),
@@ -171,9 +202,18 @@ export function keyStore(database: Database, uuid: () => string): KeyStore {
           id: keyId,
           deletionAllowed: changed.deletionAllowed ? 1 : 0,
           minEnabledVersion: changed.minEnabledVersion,
+          autoRotatePeriod: changed.autoRotatePeriod,
+          nextRotationAt: changed.nextRotationAt,
+          maxEnabledVersions: changed.maxEnabledVersions,
         })
         database.touch(key.mountId)
         return changed.minEnabledVersion === key.minEnabledVersion ? [] : renewCopies(keyId, 'update', now)
+      }),
+    dueForRotation: (now, limit) => dueForRotation.all({ now, limit }).map((row) => typed(row) as KeyRow),
+    postponeRotation: (id, due, until) =>
+      database.write(() => {
+        const row = byId.get({ id })
+        if (row && postponeRotation.run({ id, due, until }).changes > 0) database.touch(row.mountId)
       }),
     remove: (keyId, check) =>
       database.write(() => {

@@ -1,7 +1,11 @@
 import type { OperationKind, OperationRow, OperationStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, eq, lte, ne, sql } from './drizzle.ts'
-import { operations } from './schema.ts'
+import { and, asc, eq, gt, lte, ne, sql } from './drizzle.ts'
+import { copies, operations } from './schema.ts'
+
+/** Of a namespace, or of a deleted one right below it, whose removals nobody else can see. */
+const within = sql`(${operations.namespaceId} = ${sql.placeholder('namespaceId')} OR ${operations.namespaceId} IN
+  (SELECT id FROM namespaces WHERE parent_id = ${sql.placeholder('namespaceId')} AND deleted_at IS NOT NULL))`
 
 export function operationStore(database: Database): OperationStore {
   const db = database.drizzle
@@ -13,8 +17,61 @@ export function operationStore(database: Database): OperationStore {
   const prune = database.sqlite.prepare<[number, number]>(
     `DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE finished_at < ? ORDER BY finished_at LIMIT ?)`,
   )
+  const belowToo = db
+    .select()
+    .from(operations)
+    .where(and(eq(operations.id, sql.placeholder('id')), within))
+    .prepare()
+  const page = { after: gt(operations.id, sql.placeholder('after')), limit: sql.placeholder('limit') }
+  const ofMount = db
+    .select({ id: operations.id })
+    .from(operations)
+    .where(and(eq(operations.mountId, sql.placeholder('mountId')), page.after))
+    .orderBy(asc(operations.id))
+    .limit(page.limit)
+    .prepare()
+  const orphaned = db
+    .select({ id: operations.id })
+    .from(operations)
+    .where(
+      and(
+        within,
+        page.after,
+        sql`(NOT EXISTS (SELECT 1 FROM mounts WHERE mounts.id = ${operations.mountId})
+          OR EXISTS (SELECT 1 FROM copies WHERE copies.id = ${operations.copyId} AND copies.key_id IS NULL))`,
+      ),
+    )
+    .orderBy(asc(operations.id))
+    .limit(page.limit)
+    .prepare()
+  const copyOf = db
+    .select()
+    .from(copies)
+    .where(eq(copies.id, sql.placeholder('id')))
+    .prepare()
+  const change = operationChanges(database)
+  const ids = (rows: { id: string }[]) => rows.map((row) => row.id)
   return {
     byId: (namespaceId, id) => byId.get({ namespaceId, id }) as OperationRow | undefined,
+    belowToo: (namespaceId, id) => belowToo.get({ namespaceId, id }) as OperationRow | undefined,
+    ofMount: (mountId, { after = '', limit = -1 } = {}) => ids(ofMount.all({ mountId, after, limit })),
+    orphaned: (namespaceId, { after = '', limit = -1 } = {}) => ids(orphaned.all({ namespaceId, after, limit })),
+    retry: (id, newId, now) =>
+      database.write(() => {
+        const operation = db.select().from(operations).where(eq(operations.id, id)).get()
+        const copy = operation && copyOf.get({ id: operation.copyId })
+        if (!operation || !copy) return undefined
+        const due = { state: 'pending' as const, nextAttemptAt: now, attempts: 0 }
+        const touched = (operationId: string) => {
+          db.update(copies).set(due).where(eq(copies.id, copy.id)).run()
+          database.touch(copy.mountId)
+          return { copyId: copy.id, operationId }
+        }
+        if (operation.state === 'pending') return touched(id)
+        if (operation.state !== 'failed' || copy.state !== 'stopped') return undefined
+        change.begin(copy, operation.kind as OperationKind, newId, now)
+        return touched(newId)
+      }),
     prune: (endedBefore, limit) => database.write(() => prune.run(endedBefore, limit).changes),
   }
 }

@@ -116,6 +116,27 @@ describe('material that is not ours', () => {
   })
 })
 
+it('foreign material in a name of our own making goes, also when nobody waits any more', async () => {
+  const act = cloud.act.bind(cloud)
+  cloud.act = async (call, effect, time) => {
+    const result = await act(call, effect, time)
+    return call.call === 'import' ? { ...result, publicKey: Buffer.from('somebody else') } : result
+  }
+  next('import', { takesMs: 60 })
+  expect((await distribute({}, now))[0]).toMatch(/still going on/)
+  await expect.poll(() => count('remove'), eventually).toBe(1)
+  expect(cloud.keys.size).toBe(0)
+  await expect(view()).rejects.toMatchObject({ code: 'not_found' })
+})
+
+it('an import that takes effect long after its answer was lost is found, and not made twice', async () => {
+  const lost = new CloudError('unavailable', 'the answer was lost', { effect: 'unknown' })
+  next('import', { error: lost, effectAfterMs: 200 })
+  expect(await distribute()).toEqual([])
+  expect(await there()).toHaveLength(1)
+  expect(count('import')).toBe(1)
+})
+
 describe('what should be changes while a job is at work', () => {
   it('a refusal of the old does not end the new: a removal goes on', async () => {
     await distribute()

@@ -10,8 +10,10 @@ import { kmsDiagnose } from './kms-diagnose.ts'
 import { kmsKekRotate } from './kms-kek.ts'
 import { kmsKeys } from './kms-keys.ts'
 import { kmsList } from './kms-list.ts'
+import { kmsReconcile } from './kms-reconcile.ts'
+import { operation, operationCancel, operationRetry, operations } from './operations.ts'
 
-/** Every path of Vault's Key Management secrets engine. */
+/** Every path of Vault's Key Management secrets engine, and those that there are beside. */
 export const keymgmtRoutes: readonly Route<EngineCall>[] = [
   keys,
   key,
@@ -24,4 +26,9 @@ export const keymgmtRoutes: readonly Route<EngineCall>[] = [
   kmsKeys,
   copy,
   copyReplicate,
+  kmsReconcile,
+  operations,
+  operation,
+  operationRetry,
+  operationCancel,
 ]

@@ -11,6 +11,7 @@ answer is success; a KMS that refuses or is down is a warning, and is seen to la
   write: {
     capability: 'update',
     body: noFields,
+    async: true,
     handler: async (call, { name }) => done((await call.core.keys.rotate(call.scope, name, call.waiting)).warnings),
   },
 })

@@ -1,18 +1,21 @@
 import { z } from 'zod'
 import { creatableTypes, type KeyView } from '../../../core/keys/service.ts'
-import { time } from '../answers.ts'
+import { seconds, time } from '../answers.ts'
 import { present } from '../decode.ts'
 import { done } from '../envelope.ts'
 import { createOrUpdate } from '../existence.ts'
-import { boolean, commaList, text, wholeNumber } from '../fields.ts'
+import { boolean, commaList, duration, text, wholeNumber } from '../fields.ts'
 import { engineRoute } from '../route.ts'
 import { rfc3339 } from '../times.ts'
 
 const keyAnswer = z.object({
+  auto_rotate_period: seconds.optional(),
   deletion_allowed: z.boolean(),
   latest_version: z.number().int().min(1),
+  max_enabled_versions: z.number().int().min(1).optional(),
   min_enabled_version: z.number().int().min(0),
   name: z.string(),
+  next_rotation_time: time.optional(),
   replica_regions: z.array(z.string()).optional(),
   type: z.enum(creatableTypes),
   versions: z.record(z.string(), z.object({ creation_time: time, public_key: z.string().optional() })),
@@ -33,12 +36,17 @@ and left out when it is read. A key can be deleted once deletion_allowed is true
   },
   write: {
     capability: (call, { name }) => createOrUpdate(call.core.keys.read(call.scope, name)),
+    async: true,
     body: z.object({
       type: text(`One of ${creatableTypes.join(', ')}; rsa-2048 unless told. Cannot be changed.`).meta({
         enum: creatableTypes,
       }),
       deletion_allowed: boolean('Whether the key may be deleted.'),
       min_enabled_version: wholeNumber('Versions below this one are disabled; 0 enables all.'),
+      auto_rotate_period: duration('The key is rotated by itself after this time, at least 1h; 0: never.'),
+      max_enabled_versions: wholeNumber(
+        'After each rotation min_enabled_version rises so that at most so many versions are enabled; 0: it stays.',
+      ),
       replica_regions: commaList('Regions for multi-region keys of awskms. Cannot be changed.'),
     }),
     handler: async (call, { name }, body) => {
@@ -47,6 +55,8 @@ and left out when it is read. A key can be deleted once deletion_allowed is true
         deletionAllowed: body.deletion_allowed,
         minEnabledVersion: body.min_enabled_version,
         replicaRegions: body.replica_regions,
+        autoRotatePeriod: body.auto_rotate_period,
+        maxEnabledVersions: body.max_enabled_versions,
       })
       return done((await call.core.keys.write(call.scope, name, input, call.waiting)).warnings)
     },
@@ -66,10 +76,13 @@ function shape(key: KeyView): Record<string, unknown> {
     versions[version] = { creation_time: rfc3339(createdAt), ...(publicKey === null ? {} : { public_key: publicKey }) }
   }
   return {
+    ...(key.autoRotatePeriod === 0 ? {} : { auto_rotate_period: key.autoRotatePeriod }),
     deletion_allowed: key.deletionAllowed,
     latest_version: key.latestVersion,
+    ...(key.maxEnabledVersions === 0 ? {} : { max_enabled_versions: key.maxEnabledVersions }),
     min_enabled_version: key.minEnabledVersion,
     name: key.name,
+    ...(key.nextRotationAt === null ? {} : { next_rotation_time: rfc3339(key.nextRotationAt) }),
     ...(key.replicaRegions === null ? {} : { replica_regions: key.replicaRegions }),
     type: key.type,
     versions,

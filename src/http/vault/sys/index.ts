@@ -12,6 +12,7 @@ import { mountTune } from './mount-tune.ts'
 import { mounts } from './mounts.ts'
 import { namespaceAt, namespaces } from './namespaces.ts'
 import { openApi } from './openapi.ts'
+import { sysOperation, sysOperations } from './operations.ts'
 import { oldPolicies, oldPolicy, policies, policy } from './policies.ts'
 import { rateLimit, rateLimits } from './quotas.ts'
 import { remount, remountStatus } from './remount.ts'
@@ -38,6 +39,8 @@ export const sysRoutes: readonly Route<SystemCall>[] = [
   mountTune,
   remount,
   remountStatus,
+  sysOperations,
+  sysOperation,
   uiMounts,
   uiMount,
   policies,

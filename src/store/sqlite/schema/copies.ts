@@ -1,3 +1,4 @@
+import type { DriftEntry } from '../../../core/store.ts'
 import { blob, index, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from '../drizzle.ts'
 
 /** Who holds a name in a collection, over all namespaces; names are compared in lower case. */
@@ -36,12 +37,20 @@ export const copies = sqliteTable(
     leaseOwner: text('lease_owner'),
     leaseUntil: integer('lease_until').notNull(),
     fence: integer().notNull(),
+    repair: text({ enum: ['report', 'restore'] })
+      .notNull()
+      .default('report'),
+    /** What was found in the cloud that should be otherwise. */
+    drift: text({ mode: 'json' }).$type<DriftEntry[]>().notNull().default([]),
+    nextLookAt: integer('next_look_at').notNull().default(0),
+    lookedAt: integer('looked_at'),
   },
   (t) => [
     uniqueIndex('copies_pair').on(t.keyId, t.kmsId),
     index('copies_kms').on(t.kmsId),
     index('copies_mount').on(t.mountId),
     index('copies_due').on(t.nextAttemptAt).where(sql`state = 'pending'`),
+    index('copies_look').on(t.collection, t.nextLookAt).where(sql`state <> 'pending' AND desired = 'present'`),
   ],
 )
 
@@ -80,6 +89,7 @@ export const operations = sqliteTable(
   (t) => [
     index('operations_copy').on(t.copyId, t.generation),
     index('operations_namespace').on(t.namespaceId, t.createdAt),
+    index('operations_mount').on(t.mountId, t.id),
     index('operations_finished').on(t.finishedAt),
   ],
 )

@@ -1,4 +1,4 @@
-import { blob, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from '../drizzle.ts'
+import { blob, index, integer, primaryKey, sql, sqliteTable, text, uniqueIndex } from '../drizzle.ts'
 
 export const keys = sqliteTable(
   'keys',
@@ -13,8 +13,16 @@ export const keys = sqliteTable(
     deletionAllowed: integer('deletion_allowed', { mode: 'boolean' }).notNull(),
     replicaRegions: text('replica_regions', { mode: 'json' }).$type<string[]>(),
     createdAt: integer('created_at').notNull(),
+    /** In seconds; 0: only when somebody asks. */
+    autoRotatePeriod: integer('auto_rotate_period').notNull().default(0),
+    nextRotationAt: integer('next_rotation_at'),
+    /** After a rotation at most so many are enabled; 0: any number. */
+    maxEnabledVersions: integer('max_enabled_versions').notNull().default(0),
   },
-  (t) => [uniqueIndex('keys_name').on(t.mountId, t.name)],
+  (t) => [
+    uniqueIndex('keys_name').on(t.mountId, t.name),
+    index('keys_next_rotation').on(t.nextRotationAt).where(sql`next_rotation_at IS NOT NULL`),
+  ],
 )
 
 export const keyVersions = sqliteTable(

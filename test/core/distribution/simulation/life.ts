@@ -44,7 +44,7 @@ export class Life {
   async heal(): Promise<void> {
     for (const kms of this.expected.kms.keys()) {
       this.#secret(kms).revoke(false)
-      await this.#ask(({ core }) => core.kms.write(this.#world.scope, kms, { credentials: { secret: kms } }))
+      await this.#untilDone(({ core }) => core.kms.write(this.#world.scope, kms, { credentials: { secret: kms } }))
     }
   }
 

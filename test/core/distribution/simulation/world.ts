@@ -97,7 +97,7 @@ export class World {
         this.processes[slot] = undefined
         this.#count('crash')
         resolve('died')
-        this.time.after(this.chance.between(0, 200_000), () => void this.start(slot))
+        this.#restart(slot)
       },
     }
     const registry = new ProviderRegistry().register(
@@ -113,6 +113,11 @@ export class World {
       sealTiming: { lookMs: 300_000, beatMs: 1_800_000 },
     })
     this.processes[slot] = Object.assign(process, { core })
+  }
+
+  /** Somebody looks after the processes: one that died, or could not start, is started again some time later. */
+  #restart(slot: number): void {
+    this.time.after(this.chance.between(0, 200_000), () => void this.start(slot).catch(() => this.#restart(slot)))
   }
 
   /** A process that is up, once there is one. */

@@ -1,0 +1,289 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { driftOf, isRestorable, type Look } from '../../../src/core/distribution/drift.ts'
+import { CloudError, type ReadVersion, type RemoteKey } from '../../../src/core/kms/provider.ts'
+import type { CopyVersionRow, DriftEntry } from '../../../src/core/store.ts'
+import { type TestCore, testCore } from '../../support/gateway.ts'
+import { MemoryCloud, memoryProvider } from '../../support/memory-provider.ts'
+
+const publicKey = () =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' })
+const ours = publicKey()
+const row = (version: number): CopyVersionRow => ({
+  ...{ copyId: 'copy', version, importId: `v${version}-id`, sentAt: null, seenAt: 1, enabled: true },
+  remoteVersion: `remote-${version}`,
+})
+const there = (version: number, more: Partial<ReadVersion> = {}): ReadVersion => ({
+  ...{ remoteVersion: `remote-${version}`, importId: `v${version}-id`, enabled: true, publicKey: ours },
+  ...more,
+})
+const listed = (...versions: ReadVersion[]): RemoteKey => ({
+  ...{ state: 'present', versions },
+  latest: versions.at(-1) as ReadVersion,
+})
+const look = (remote: RemoteKey, more: Partial<Look> = {}): Look => ({
+  copy: { remoteName: 'orders-1', purposes: ['verify', 'sign'], drift: [] },
+  versions: [row(1), row(2)],
+  minEnabledVersion: 1,
+  remote,
+  read: new Map(),
+  newestPublicKey: ours,
+  now: 1_000,
+  ...more,
+})
+const kinds = (of: Look) => driftOf(of).map(({ kind }) => kind)
+
+describe('drift', () => {
+  it.each<[string, Look, string[]]>([
+    ['nothing', look(listed(there(1), there(2))), []],
+    [
+      'nothing, where the provider does not tell the public key',
+      look(listed(there(1), { ...there(2), publicKey: undefined } as never)),
+      [],
+    ],
+    ['a key that is gone', look({ state: 'absent' }), ['missing']],
+    ['a deleted key', look({ state: 'deleted' }), ['deleted']],
+    ['a version that is gone', look(listed(there(2))), ['version_missing']],
+    ['a disabled version', look(listed(there(1, { enabled: false }), there(2))), ['version_disabled']],
+    ['an enabled one', look(listed(there(1), there(2)), { minEnabledVersion: 2 }), ['version_enabled']],
+    ['a foreign version', look(listed(there(1), there(2), there(3))), ['version_extra']],
+    [
+      'no foreign version, but one of ours that came twice',
+      look(listed(there(1), there(2), there(3, { importId: 'v2-id' }))),
+      [],
+    ],
+    ['a changed tag', look(listed(there(1, { importId: null }), there(2))), ['tags']],
+    ['another public key', look(listed(there(1), there(2, { publicKey: publicKey() }))), ['material']],
+    ['no public key', look(listed(there(1), there(2, { publicKey: null }))), ['material']],
+    ['a key where a symmetric one was sent', look(listed(there(1), there(2)), { newestPublicKey: null }), ['material']],
+    ['the same purposes', look(listed(there(1), there(2, { purposes: ['sign', 'verify'] }))), []],
+    ['other purposes', look(listed(there(1), there(2, { purposes: ['sign'] }))), ['purposes']],
+    ['no purposes', look(listed(there(1), there(2, { purposes: [] }))), ['purposes']],
+    [
+      'several things',
+      look(listed(there(1, { enabled: false }), there(2, { purposes: ['sign'] }), there(3))),
+      ['version_disabled', 'version_extra'],
+    ],
+  ])('is %s', (_, of, expected) => {
+    expect(kinds(of)).toEqual(expected)
+  })
+
+  it('of a key whose versions may not be listed is what was read of them', () => {
+    const latest: RemoteKey = { state: 'present', latest: there(2) }
+    expect(kinds(look(latest))).toEqual([])
+    expect(kinds(look(latest, { read: new Map([['remote-1', there(1, { enabled: false })]]) }))).toEqual([
+      'version_disabled',
+    ])
+    expect(kinds(look(latest, { read: new Map([['remote-1', undefined]]) }))).toEqual(['version_missing'])
+  })
+
+  it('keeps when it was first seen, as long as it is the same', () => {
+    const first = driftOf(look(listed(there(1, { enabled: false }), there(2))))
+    expect(first.map(({ firstSeen }) => firstSeen)).toEqual([1_000])
+    const copy = { ...look({ state: 'absent' }).copy, drift: first }
+    const later = driftOf(look(listed(there(1, { enabled: false }), there(2), there(3)), { copy, now: 2_000 }))
+    expect(later.map(({ kind, firstSeen }) => [kind, firstSeen])).toEqual([
+      ['version_disabled', 1_000],
+      ['version_extra', 2_000],
+    ])
+    expect(driftOf(look({ state: 'absent' }, { copy, now: 3_000 }))).toEqual([
+      { kind: 'missing', detail: '"orders-1" is not in the KMS', firstSeen: 3_000 },
+    ])
+  })
+
+  it('can be put right only where nothing but states of versions is wrong', () => {
+    const entry = (kind: DriftEntry['kind']): DriftEntry => ({ kind, detail: '', firstSeen: 0 })
+    expect(isRestorable([])).toBe(false)
+    expect(isRestorable([entry('version_disabled'), entry('version_enabled')])).toBe(true)
+    for (const kind of [
+      'missing',
+      'deleted',
+      'version_missing',
+      'version_extra',
+      'purposes',
+      'tags',
+      'material',
+    ] as const) {
+      expect([kind, isRestorable([entry(kind)])]).toEqual([kind, false])
+      expect([kind, isRestorable([entry('version_disabled'), entry(kind)])]).toEqual([kind, false])
+    }
+  })
+})
+
+describe('looks', () => {
+  let cloud: MemoryCloud
+  let other: MemoryCloud
+  let gateway: TestCore
+  let late = 0
+  const hour = 3_600_000
+
+  beforeEach(async () => {
+    late = 0
+    cloud = new MemoryCloud()
+    other = new MemoryCloud()
+    const clouds = new Map([
+      ['one', cloud],
+      ['two', other],
+    ])
+    // The clock is put forward by hand, and ticks are the test's own.
+    gateway = await testCore({
+      providers: [memoryProvider(clouds)],
+      context: { now: () => Date.now() + late },
+      lookTiming: { everyMs: hour, tickMs: 1e9 },
+    })
+    const { core, scope, waiting } = gateway
+    await core.kms.write(scope, 'first', { provider: 'memory', keyCollection: 'one', credentials: {} })
+    await core.kms.write(scope, 'second', { provider: 'memory', keyCollection: 'two', credentials: {} })
+    await core.keys.write(scope, 'orders', { type: 'ecdsa-p256' }, waiting)
+    await core.keys.rotate(scope, 'orders', waiting)
+  })
+  afterEach(() => gateway.close())
+
+  const deliver = async (repair?: 'report' | 'restore', kms = 'first', key = 'orders') => {
+    const { core, scope, waiting } = gateway
+    const input = { purpose: ['sign' as const], ...(repair && { repair }) }
+    expect(await core.distribution.distribute(scope, kms, key, input, waiting)).toEqual([])
+  }
+  const read = (kms = 'first', key = 'orders') => gateway.core.distribution.read(gateway.scope, kms, key)
+  const versions = async () => cloud.keys.get((await read()).remoteName) ?? []
+  const describes = (of = cloud) => of.calls.filter(({ call }) => call === 'describe').length
+  const reconcile = (kms = 'first') =>
+    gateway.core.looks.reconcile(gateway.scope, kms, { deadline: Date.now() + late + 60_000 })
+  const until = async (done: () => Promise<boolean>) => {
+    const end = Date.now() + 5_000
+    while (!(await done())) {
+      if (Date.now() > end) throw new Error('it did not come to that')
+      await new Promise((go) => setTimeout(go, 10))
+    }
+  }
+  const disable = async (index: number) => {
+    const version = (await versions())[index]
+    if (version) version.enabled = false
+  }
+
+  it('tell what was found, and change nothing unless told', async () => {
+    await deliver()
+    expect(await reconcile()).toEqual({ looked: 1, copies: 1, drift: {}, failed: {} })
+    await disable(0)
+    const found = await reconcile()
+    expect(found.drift.orders).toMatchObject([{ kind: 'version_disabled' }])
+    const copy = await read()
+    expect(copy).toMatchObject({ state: 'settled', repair: 'report', drift: found.drift.orders })
+    const first = copy.drift[0]?.firstSeen
+    late += hour
+    await reconcile()
+    expect((await read()).drift[0]?.firstSeen).toBe(first)
+    expect((await versions())[0]?.enabled).toBe(false)
+    const [one] = await versions()
+    if (one) one.enabled = true
+    expect((await reconcile()).drift).toEqual({})
+    expect((await read()).drift).toEqual([])
+  })
+
+  it('put versions right where that is wanted, which can be said later', async () => {
+    await deliver()
+    await disable(0)
+    await reconcile()
+    await deliver('restore')
+    expect((await read()).repair).toBe('restore')
+    const imports = cloud.calls.filter(({ call }) => call === 'import').length
+    expect((await reconcile()).drift.orders).toMatchObject([{ kind: 'version_disabled' }])
+    await until(async () => (await versions())[0]?.enabled === true && (await read()).state === 'settled')
+    expect((await reconcile()).drift).toEqual({})
+    expect(cloud.calls.filter(({ call }) => call === 'import')).toHaveLength(imports)
+    // The same once more changes nothing.
+    await deliver()
+    expect((await read()).repair).toBe('restore')
+  })
+
+  it('touch nothing where somebody else’s version is, also to restore', async () => {
+    await deliver('restore')
+    await disable(0)
+    const all = await versions()
+    all.push({ remoteVersion: 'stranger', importId: null, enabled: true, created: 1 })
+    const changes = cloud.calls.filter(({ call }) => call === 'set-enabled').length
+    expect((await reconcile()).drift.orders?.map(({ kind }) => kind)).toEqual(['version_disabled', 'version_extra'])
+    expect(cloud.calls.filter(({ call }) => call === 'set-enabled')).toHaveLength(changes)
+    expect((await read()).state).toBe('settled')
+  })
+
+  it.each(['report', 'restore'] as const)('never forget what is missing (%s)', async (repair) => {
+    await deliver(repair)
+    const { remoteName } = await read()
+    cloud.keys.delete(remoteName)
+    const imports = cloud.calls.filter(({ call }) => call === 'import').length
+    expect((await reconcile()).drift.orders?.map(({ kind }) => kind)).toEqual(['missing'])
+    const copy = await read()
+    expect(copy).toMatchObject({ remoteName, state: 'settled', drift: [{ kind: 'missing' }] })
+    expect(Object.keys(copy.versions)).toEqual(['1', '2'])
+    expect(cloud.keys.size).toBe(0)
+    expect(cloud.calls.filter(({ call }) => call === 'import')).toHaveLength(imports)
+  })
+
+  it('see every version where these may not be listed', async () => {
+    cloud.listPermitted = false
+    await deliver()
+    await disable(0)
+    expect((await reconcile()).drift.orders).toMatchObject([{ kind: 'version_disabled' }])
+  })
+
+  it('say why they failed, and keep what was found before', async () => {
+    await deliver()
+    await disable(0)
+    await reconcile()
+    cloud.faults = [{ call: 'describe', error: () => new CloudError('refused', 'no right to get'), times: 1 }]
+    expect(await reconcile()).toEqual({ looked: 0, copies: 1, drift: {}, failed: { orders: 'no right to get' } })
+    expect((await read()).drift).toMatchObject([{ kind: 'version_disabled' }])
+    await expect(reconcile('nowhere')).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('come by themselves: one a tick and vault, each copy once a period', async () => {
+    const { core, scope, waiting } = gateway
+    await Promise.all(
+      Array.from({ length: 5 }, async (_, number) => {
+        await core.keys.write(scope, `key-${number}`, { type: 'ecdsa-p256' }, waiting)
+        await deliver('report', 'first', `key-${number}`)
+      }),
+    )
+    await deliver('report', 'second')
+    const before = [describes(), describes(other)]
+    const since = () => [describes() - (before[0] ?? 0), describes(other) - (before[1] ?? 0)]
+    // All are due within a period.
+    late += hour + 1_000
+    const counts: number[][] = []
+    for (let tick = 0; tick < 7; tick++) {
+      await core.looks.tick()
+      await until(async () => (await gateway.store.looks.due('memory://one', 0, 1)).length === 0)
+      await new Promise((go) => setTimeout(go, 20))
+      counts.push(since())
+    }
+    expect(counts).toEqual([1, 2, 3, 4, 5, 5, 5].map((count) => [count, 1]))
+  })
+
+  it('are not made twice where two come at once', async () => {
+    await deliver()
+    late += hour + 1_000
+    const before = describes()
+    await Promise.all([gateway.core.looks.tick(), gateway.core.looks.tick()])
+    await new Promise((go) => setTimeout(go, 50))
+    expect(describes() - before).toBe(1)
+  })
+
+  it('leave what was not reached in time to the background', async () => {
+    await deliver()
+    const now = Date.now() + late
+    expect(await gateway.core.looks.reconcile(gateway.scope, 'first', { deadline: now })).toMatchObject({
+      ...{ looked: 0, copies: 1 },
+    })
+    expect(await gateway.store.looks.due('memory://one', Date.now() + late, 9)).toHaveLength(1)
+  })
+
+  it('do not say anything of a copy that was worked on meanwhile', async () => {
+    await deliver()
+    const [copy] = await gateway.store.looks.due('memory://one', Number.MAX_SAFE_INTEGER, 1)
+    if (!copy) throw new Error('there is no copy')
+    await gateway.core.keys.rotate(gateway.scope, 'orders', gateway.waiting)
+    expect(await gateway.store.looks.found(copy, [{ kind: 'missing', detail: '', firstSeen: 1 }], 1, true)).toBe(false)
+    expect(await read()).toMatchObject({ state: 'settled', drift: [] })
+  })
+})

@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util'
 import { disk } from './measure/disk.ts'
 import { distribution } from './measure/distribution.ts'
 import { lists, longList } from './measure/lists.ts'
+import { access, generator } from './measure/parts.ts'
 import { reads } from './measure/reads.ts'
-import { burst, generator, readsBeside, sustained } from './measure/rsa.ts'
+import { burst, readsBeside, sustained } from './measure/rsa.ts'
 import { memory, startToAnswer } from './measure/start.ts'
 import { wrapping } from './measure/wrapping.ts'
 import { lifecycle } from './measure/writes.ts'
@@ -30,6 +31,7 @@ const measurements: readonly Measurement[] = [
   sustained,
   readsBeside,
   generator,
+  access,
   wrapping,
   distribution,
 ]
@@ -51,6 +53,9 @@ if (!existsSync('/proc/self/stat')) {
   console.error('The bench reads CPU time and memory of processes from /proc: it needs Linux.')
   process.exit(69)
 }
+
+// So that servers and folders are gone when the bench is broken off.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const busy = () =>
   loadavg()

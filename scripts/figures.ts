@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { Agent, get } from 'node:http'
+import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ try {
     const gateway = await serve(command, data)
     await sleep(idleMs)
     const { VmRSS = 0, RssAnon = 0 } = memory(gateway.pid)
-    await request(gateway.port, token, 'PUT', 'keymgmt/key/orders', '{"type":"rsa-2048"}')
+    await ask(gateway.port, token, 'PUT', 'keymgmt/key/orders', '{"type":"rsa-2048"}')
     await reads(gateway.port, token, warmUp)
     const before = processorMs(gateway.pid)
     await reads(gateway.port, token, measured)
@@ -92,7 +92,7 @@ async function serve([program = '', ...before]: string[], data: string) {
 
 async function answers(port: number): Promise<boolean> {
   try {
-    return (await request(port, '', 'GET', 'sys/health')) === 200
+    return (await ask(port, '', 'GET', 'sys/health')) === 200
   } catch {
     return false
   }
@@ -100,10 +100,17 @@ async function answers(port: number): Promise<boolean> {
 
 const agent = new Agent({ keepAlive: true, maxSockets: connections })
 
-function request(port: number, token: string, method: string, path: string, body?: string): Promise<number> {
+function ask(port: number, token: string, method: string, path: string, body?: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, agent, method, path: `/v1/${path}`, headers: { 'X-Vault-Token': token } }
-    const sent = get(options, (response) => {
+    const options = {
+      host: '127.0.0.1',
+      port,
+      agent,
+      method,
+      path: `/v1/${path}`,
+      headers: token === '' ? {} : { 'X-Vault-Token': token },
+    }
+    const sent = request(options, (response) => {
       response.resume().once('end', () => resolve(response.statusCode ?? 0))
     })
     sent.once('error', reject)
@@ -116,7 +123,7 @@ async function reads(port: number, token: string, count: number): Promise<void> 
   await Promise.all(
     Array.from({ length: connections }, async () => {
       while (left-- > 0) {
-        const status = await request(port, token, 'GET', 'keymgmt/key/orders')
+        const status = await ask(port, token, 'GET', 'keymgmt/key/orders')
         if (status !== 200) throw new Error(`a read answered ${status}`)
       }
     }),

@@ -1,4 +1,4 @@
-import { bareRun, benchKeygen, keys, type Run } from '../keygen.ts'
+import { bareRun, keys, type Run } from '../keygen.ts'
 import { type Measurement, withDriver } from '../measurement.ts'
 import { openBao } from '../openbao.ts'
 import { shared } from '../support/client.ts'
@@ -101,17 +101,3 @@ export const readsBeside = withDriver('rsa-reads', async ({ quick, driver, gatew
     },
   ]
 })
-
-/** The generator alone, without HTTP and database. */
-export const generator: Measurement = {
-  name: 'keygen',
-  run: async ({ quick }) => {
-    const rows = await benchKeygen(quick ? 1 : 2)
-    return rows.map(({ name, value, unit, bar }) => ({
-      what: `generator: ${name}`,
-      value,
-      unit: unit === '' ? '×' : unit,
-      ...(bar === undefined ? {} : { note: `bar: ${bar}` }),
-    }))
-  },
-}

@@ -7,8 +7,8 @@ const spec = {
   name: 'doctor',
   usage: '--kms NAME [--mount PATH] | --data DIR',
   about: `With --kms, asks a running gateway what stands between a KMS and its first key: name, TLS, clock, token, permissions,
-kind of vault, key encryption key. Nothing is changed in the cloud. Where and as whom, VAULT_ADDR and VAULT_TOKEN say, as for
-the Vault command line (VAULT_NAMESPACE and VAULT_CACERT too).
+kind of vault, key encryption key. Nothing is changed in the cloud. VAULT_ADDR and VAULT_TOKEN say where and as whom,
+as for the Vault command line (VAULT_NAMESPACE and VAULT_CACERT too).
 With --data, looks at a data folder while no gateway is needed: modes, root key, database, room on the disk.
 
 Exit codes: 0 all is well, 10 there are warnings, 20 there are errors; others as of every command.`,

@@ -26,6 +26,7 @@ export interface GatewayOptions {
   keyPool?: KeyGeneratorOptions['pool']
   audit?: AuditOptions | undefined
   limits?: NamespaceLimits | undefined
+  reconcileEveryMs?: number | undefined
   /** Of issuers of JWTs that may be read at any address. */
   issuerHosts?: string[] | undefined
   context: Context
@@ -60,6 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       context,
       ...(options.audit && { audit: options.audit }),
       ...(options.limits && { limits: options.limits }),
+      ...(options.reconcileEveryMs && { lookTiming: { everyMs: options.reconcileEveryMs } }),
       ...(options.issuerHosts && { issuerDocuments: { allowedHosts: options.issuerHosts } }),
     })
     undo.unshift(() => core.close())

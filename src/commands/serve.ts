@@ -66,6 +66,7 @@ export async function run(args: string[]): Promise<void> {
     keyPool: settings.keyPool as Record<string, number> | undefined,
     audit: auditOptions(settings.audit),
     limits: settings.limits as NamespaceLimits | undefined,
+    reconcileEveryMs: settings.reconcileEveryMs,
     issuerHosts: settings.issuers?.allowedHosts,
     context: { ...systemContext, log },
   })

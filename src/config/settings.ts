@@ -79,6 +79,12 @@ export const settingsSchema = z.strictObject({
       allowedHosts: z.array(hostAndPort).max(1000).optional(),
     })
     .optional(),
+  /** How often each copy is compared with its cloud. */
+  reconcileEveryMs: z
+    .int()
+    .min(60_000)
+    .max(30 * 24 * 3_600_000)
+    .optional(),
   /** How long requests under way may take to end when the process is asked to stop. */
   stopGraceMs: milliseconds.optional(),
   keyPool: z

@@ -5,10 +5,10 @@ import type { NamespaceLimits } from './access/limits.ts'
 import { NamespaceService } from './access/namespaces.ts'
 import { PolicyService } from './access/policies.ts'
 import { QuotaService } from './access/quotas.ts'
-import { newSigningKey, TokenSigner } from './access/signing.ts'
+import { TokenSigner } from './access/signing.ts'
 import { SigningKeyService } from './access/signing-keys.ts'
 import { Sweeper } from './access/sweeper.ts'
-import { rootToken, TokenService } from './access/tokens.ts'
+import { TokenService } from './access/tokens.ts'
 import { WrappingService } from './access/wrapping.ts'
 import { openAudit } from './audit/open.ts'
 import type { AuditOptions, AuditService } from './audit/service.ts'
@@ -21,6 +21,7 @@ import { defaultTiming, Reconciler, type Timing } from './distribution/reconcile
 import { DistributionService } from './distribution/service.ts'
 import { KeyferryError } from './errors.ts'
 import { IdempotencyService } from './idempotency.ts'
+import { issuer } from './initialise.ts'
 import { autoRotation } from './keys/auto-rotation.ts'
 import type { KeyGenerator } from './keys/pool.ts'
 import { KeyService } from './keys/service.ts'
@@ -29,10 +30,12 @@ import type { ProviderRegistry } from './kms/registry.ts'
 import { KmsService } from './kms/service.ts'
 import { MountService } from './mounts.ts'
 import { SealKeeper, type SealTiming } from './seal/keeper.ts'
-import { Keyring, newDataKey } from './seal/keyring.ts'
+import { Keyring } from './seal/keyring.ts'
 import type { RootKey } from './seal/root-key.ts'
 import { listRoots, namedRoot } from './seal/unsealing.ts'
 import type { NamespaceRow, Store } from './store.ts'
+
+export { initialise } from './initialise.ts'
 
 export interface CoreParts {
   store: Store
@@ -86,46 +89,6 @@ export interface Core {
   stats(): { keyPool: ReturnType<KeyGenerator['stats']> }
   /** Takes no new work, waits for calls under way, closes connections and key material. The store stays the caller's to close. */
   close(): Promise<void>
-}
-
-/**
- * First start on an empty store: makes instance, root namespace, its data key, the token signing key and a mount at `keymgmt/`. Gives
- * the first root token, which is nowhere kept. Throws `already_exists` when the store was initialised before.
- */
-export async function initialise(store: Store, root: RootKey, context: Context = systemContext): Promise<string> {
-  const now = context.now()
-  const namespace: NamespaceRow = {
-    id: 'root',
-    parentId: null,
-    path: '',
-    customMetadata: {},
-    createdAt: now,
-    deletedAt: null,
-  }
-  const { row: dataKey, sealer } = newDataKey(root, namespace.id, now)
-  const signingKey = newSigningKey(sealer, context.uuid(), now)
-  const token = rootToken(context, namespace.id, 'auth/token/root')
-  const instanceId = context.uuid()
-  await store.meta.initialise({
-    meta: { instance_id: instanceId, root_id: root.id },
-    namespace,
-    dataKey,
-    signingKey,
-    mount: {
-      id: context.uuid(),
-      namespaceId: namespace.id,
-      path: 'keymgmt/',
-      type: 'keymgmt',
-      accessor: `keymgmt_${context.randomHex(4)}`,
-      description: 'key management',
-      config: {},
-      createdAt: now,
-    },
-    token,
-  })
-  const signer = new TokenSigner(issuer(instanceId), [signingKey], sealer)
-  const authenticator = new Authenticator({ context, store, signer })
-  return await new TokenService({ context, store, signer, authenticator }).sign(token)
 }
 
 /** Opens an initialised store. Throws `unavailable` when it was never initialised, `corrupt` when the root key is another one. */
@@ -255,8 +218,4 @@ export async function createCore(parts: CoreParts): Promise<Core> {
       keyring.close()
     },
   }
-}
-
-function issuer(instanceId: string): string {
-  return `urn:keyferry:${instanceId}`
 }

@@ -7,7 +7,7 @@ import type { OperationName } from './vault/route.ts'
 /**
  * Where each code meets the wire: the one place. Conflicts are 400 and not 409, since that is what Vault's clients know (409 and 422 are
  * for those alone that send an `Idempotency-Key`); nothing that a client would send again by itself (412, 429, 5xx) is used for what
- * sending again does not mend.
+ * sending again does not mend, but for a namespace that is full: 429, as Vault answers at its quotas, since somebody may make room.
  */
 const statuses: Record<ErrorCode, number> = {
   invalid: 400,

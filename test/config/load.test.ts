@@ -56,7 +56,7 @@ describe('settings', () => {
     ['null', 'the configuration must be one JSON object of settings, not null'],
     [
       '{"lisen": "x"}',
-      'lisen is no setting (did you mean "listen"?): known here are data, listen, tls, rootKey, log, audit, limits, issuers, stopGraceMs, keyPool or azure',
+      'lisen is no setting (did you mean "listen"?): known here are data, listen, tls, rootKey, log, audit, limits, issuers, reconcileEveryMs, stopGraceMs, keyPool or azure',
     ],
     ['{"tls": {"certificate": "x"}}', 'tls.certificate is no setting: known here are cert or key'],
     [
@@ -73,6 +73,18 @@ describe('settings', () => {
     ],
     ['{"data": ""}', 'data must not be empty'],
     ['{"log": {"level": "loud"}}', 'log.level must be info, warn or error'],
+    [
+      '{"limits": {"key": 1}}',
+      'limits.key is no setting (did you mean "keys"?): known here are namespaces, keys, versions, kms, tokens or operations',
+    ],
+    ...['https://idp.example.com', 'idp.example.com/path', 'a b', 'idp.example.com:', ''].map(
+      (host): [string, string] => [
+        JSON.stringify({ issuers: { allowedHosts: [host] } }),
+        host === ''
+          ? 'issuers.allowedHosts.0 must not be empty'
+          : 'issuers.allowedHosts.0 must be a host, such as idp.example.com, or a host and port, such as idp.example.com:8443',
+      ],
+    ),
   ])('%s is refused with the file, the setting and what is allowed', (text, problem) => {
     const config = file(text)
     expect(() => loadSettings({ config }, {})).toThrow(
@@ -83,6 +95,8 @@ describe('settings', () => {
   test.each([
     ['{"data": 5}', /: data is not allowed: .*expected string/],
     ['{"stopGraceMs": "5"}', /: stopGraceMs is not allowed: .*expected/],
+    ['{"limits": {"keys": -1}}', /: limits.keys is not allowed: /],
+    ['{"limits": {"keys": 1.5}}', /: limits.keys is not allowed: /],
     ['{"keyPool": {"rsa-2048": -1}}', /: keyPool.rsa-2048 is not allowed: /],
     ['{"data": "x"', /is not JSON: /],
   ])('%s is refused', (text, message) => {

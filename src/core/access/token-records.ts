@@ -60,7 +60,7 @@ export function newTokenRecord(context: Context, plan: TokenPlan): { row: TokenR
     renewable: type === 'service' && !endless && (role?.renewable ?? true) && (input.renewable ?? true),
     creationTtl: ttl,
     explicitMaxTtl,
-    period,
+    period: Math.min(period, most),
     numUses: checkUses(role?.numUses || input.numUses || 0),
     boundCidrs: checkCidrs('bound_cidrs', role?.boundCidrs.length ? role.boundCidrs : (input.boundCidrs ?? [])),
     createdAt: now,

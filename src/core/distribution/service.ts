@@ -15,16 +15,8 @@ import type {
   KmsStore,
   Repair,
 } from '../store.ts'
+import { checkSame, type DistributeInput } from './distribute-input.ts'
 import { type OperationWaiter, warningOf } from './operations.ts'
-
-/** A write to `kms/:kms/key/:key`. Beyond Vault: a chosen remote name, tags, and the times (seconds since 1970) of the cloud key. */
-/** `repair`: what is done about drift; `report` unless told, and the one thing that can be changed later. */
-export interface DistributeInput extends CopyOptions {
-  purpose: string[]
-  protection?: string
-  name?: string
-  repair?: Repair
-}
 
 /** A copy as it is read: stored knowledge, the cloud is not asked. */
 export interface CopyView {
@@ -238,20 +230,4 @@ export class DistributionService {
 export function nextName(name: string): string {
   const dash = name.lastIndexOf('-')
   return `${name.slice(0, dash)}-${Number(name.slice(dash + 1)) + 1}`
-}
-
-function checkSame(copy: CopyRow, wanted: CopyRow, input: DistributeInput): void {
-  const given = (row: CopyRow) => JSON.stringify([row.protection, row.purposes, sorted(row.options)])
-  if (copy.desired !== 'present')
-    throw new KeyferryError('invalid', 'the key is being removed from this KMS: try again when it is gone')
-  const sameName = input.name === undefined || input.name === copy.remoteName
-  if (sameName && given(copy) === given(wanted)) return
-  throw invalid(
-    `the key is in this KMS already, with protection ${copy.protection} and purpose ${copy.purposes.join(',')}: these cannot be changed, remove the key there first`,
-  )
-}
-
-function sorted(options: CopyOptions): unknown {
-  const { tags, nameChosen: _, ...rest } = options
-  return [Object.entries(rest).sort(), Object.entries(tags ?? {}).sort()]
 }

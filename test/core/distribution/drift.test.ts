@@ -1,4 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { driftOf, isRestorable, type Look } from '../../../src/core/distribution/drift.ts'
 import { CloudError, type ReadVersion, type RemoteKey } from '../../../src/core/kms/provider.ts'
@@ -267,6 +270,62 @@ describe('looks', () => {
     await Promise.all([gateway.core.looks.tick(), gateway.core.looks.tick()])
     await new Promise((go) => setTimeout(go, 50))
     expect(describes() - before).toBe(1)
+  })
+
+  it('are shared by two processes on one file, and what they found outlives them', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'keyferry-drift-'))
+    const shared = {
+      providers: [memoryProvider(new Map([['one', cloud]]))],
+      file: join(folder, 'keyferry.db'),
+      context: { now: () => Date.now() + late },
+      lookTiming: { everyMs: hour, tickMs: 1e9 },
+    }
+    const first = await testCore(shared)
+    const { scope, waiting, rootKey } = first
+    await first.core.keys.write(scope, 'shared', { type: 'ecdsa-p256' }, waiting)
+    await first.core.kms.write(scope, 'first', { provider: 'memory', keyCollection: 'one', credentials: {} })
+    await first.core.distribution.distribute(scope, 'first', 'shared', { purpose: ['sign'] }, waiting)
+    const second = await testCore({ ...shared, rootKey })
+    try {
+      late += hour + 1_000
+      cloud.keys.clear()
+      const before = describes()
+      await Promise.all([first, second].map(({ core }) => core.looks.tick()))
+      const drift = async (of: TestCore) => (await of.core.distribution.read(scope, 'first', 'shared')).drift
+      await until(async () => (await drift(first)).length > 0)
+      expect(describes() - before).toBe(1)
+      expect(await drift(second)).toMatchObject([{ kind: 'missing' }])
+    } finally {
+      await first.close()
+      await second.close()
+    }
+    const third = await testCore({ ...shared, rootKey })
+    try {
+      const copy = await third.core.distribution.read(scope, 'first', 'shared')
+      expect(copy).toMatchObject({ state: 'settled', drift: [{ kind: 'missing' }], lookedAt: expect.any(Number) })
+    } finally {
+      await third.close()
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('begin by themselves, and put right what they find', async () => {
+    const providers = [memoryProvider(new Map([['one', cloud]]))]
+    const { core, scope, waiting, close } = await testCore({ providers, lookTiming: { everyMs: 30, tickMs: 10 } })
+    try {
+      await core.keys.write(scope, 'alone', { type: 'ecdsa-p256' }, waiting)
+      await core.kms.write(scope, 'first', { provider: 'memory', keyCollection: 'one', credentials: {} })
+      const input = { purpose: ['sign'], repair: 'restore' as const }
+      await core.distribution.distribute(scope, 'first', 'alone', input, waiting)
+      const { remoteName } = await core.distribution.read(scope, 'first', 'alone')
+      const [version] = cloud.keys.get(remoteName) ?? []
+      if (!version) throw new Error('there is no version')
+      version.enabled = false
+      await until(async () => version.enabled)
+      await until(async () => (await core.distribution.read(scope, 'first', 'alone')).drift.length === 0)
+    } finally {
+      await close()
+    }
   })
 
   it('leave what was not reached in time to the background', async () => {

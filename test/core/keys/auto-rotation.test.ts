@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { autoRotation } from '../../../src/core/keys/auto-rotation.ts'
 import type { KeyInput } from '../../../src/core/keys/service.ts'
-import { openStore } from '../../../src/store/sqlite/index.ts'
 import { type TestCore, testCore } from '../../support/gateway.ts'
 import { MemoryCloud, memoryProvider } from '../../support/memory-provider.ts'
 
@@ -103,15 +102,16 @@ describe('a scheduled rotation', () => {
   it('happens once, whichever process comes first', async () => {
     await write({ type: 'ecdsa-p256', autoRotatePeriod: 3_600 })
     late = hour
-    // Another process: a connection of its own to the same file.
-    const { core, store } = gateway
-    const other = openStore({ file: join(folder, 'keyferry.db') })
+    // Another process: a gateway of its own on the same file.
+    const providers = [memoryProvider(new Map([['one', cloud]]))]
+    const { rootKey } = gateway
+    const other = await testCore({ providers, context, file: join(folder, 'keyferry.db'), rootKey })
     const refused: string[] = []
-    const rotations = [store, other].flatMap((keys) =>
+    const rotations = [gateway, other].flatMap(({ core, store }) =>
       [1, 2, 3].map(() =>
         autoRotation({
           context: core.context,
-          store: { keys: keys.keys, restore: keys.restore },
+          store,
           rotate: (key, due) =>
             core.keys.rotateDue(key, due).catch((error) => {
               refused.push(error.code)
@@ -121,7 +121,7 @@ describe('a scheduled rotation', () => {
       ),
     )
     await Promise.all(rotations.map((run) => run(context.now(), 100)))
-    other.close()
+    await other.close()
     expect((await read()).latestVersion).toBe(2)
     expect(refused.length).toBeGreaterThan(0)
     expect(new Set(refused)).toEqual(new Set(['conflict']))

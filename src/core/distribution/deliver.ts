@@ -17,7 +17,7 @@ export interface DeliverParts {
 }
 
 /** How many imports of one copy are out at a time, where they may go side by side. */
-const side = 12
+const side = 25
 const mostRenames = 20
 /** How often versions are enabled or disabled before the KMS is given time to show it. */
 const mostSettings = 3

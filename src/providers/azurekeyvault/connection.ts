@@ -82,8 +82,11 @@ export class VaultConnection implements Connection {
 
   async describe(remoteName: string): Promise<RemoteKey> {
     const time = deadline(this.#timeoutMs)
-    const latest = await this.#get(remoteName, undefined, time).catch(hiddenByDisabling)
-    const versions = await this.#list(remoteName, time)
+    // Side by side: a look at a key with many versions takes as long as its list.
+    const [latest, versions] = await Promise.all([
+      this.#get(remoteName, undefined, time).catch(hiddenByDisabling),
+      this.#list(remoteName, time),
+    ])
     if (latest && !(latest instanceof VaultError)) {
       if (!versions) return { state: 'present', latest }
       const others = versions.filter(({ remoteVersion }) => remoteVersion !== latest.remoteVersion)

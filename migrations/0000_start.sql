@@ -298,6 +298,7 @@ CREATE TABLE `wrapping_keys` (
 	`key_id` text,
 	`fingerprint` text,
 	`reason` text,
+	`attestation` text,
 	`created_at` integer NOT NULL
 );
 --> statement-breakpoint

@@ -18,6 +18,7 @@ const connections = 16
 /** Long enough for the key worker to be at work, and for what the start left behind to be gone. */
 const idleMs = 15_000
 
+const agent = new Agent({ keepAlive: true, maxSockets: connections })
 const folder = mkdtempSync(join(tmpdir(), 'keyferry-figures-'))
 /** As an installation does: pages of a file that was just linked are mapped in bigger pieces, which count as memory. */
 const installed = join(folder, 'keyferry')
@@ -93,12 +94,11 @@ async function serve([program = '', ...before]: string[], data: string) {
 async function answers(port: number): Promise<boolean> {
   try {
     return (await ask(port, '', 'GET', 'sys/health')) === 200
-  } catch {
-    return false
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED') return false
+    throw error
   }
 }
-
-const agent = new Agent({ keepAlive: true, maxSockets: connections })
 
 function ask(port: number, token: string, method: string, path: string, body?: string): Promise<number> {
   return new Promise((resolve, reject) => {

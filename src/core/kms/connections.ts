@@ -91,7 +91,11 @@ export class Connections {
     if (Object.keys(own).length > 0 || !(await store.copies.anyDelivered(kms.id))) return own
     const key = store.wrappingKeys.current(collection)
     if (key?.keyId == null || key.fingerprint == null) return {}
-    return { kek_id: key.keyId, kek_fingerprint: key.fingerprint }
+    return {
+      kek_id: key.keyId,
+      kek_fingerprint: key.fingerprint,
+      ...(key.attestation ? { kek_attestation: key.attestation } : {}),
+    }
   }
 
   /** Closes what is open with old credentials, or of a KMS that is gone. */
@@ -160,6 +164,7 @@ export class Connections {
         store.wrappingKeys.plan({ id: context.uuid(), collection, name, createdAt: context.now() }),
       pin: (id, keyId, fingerprint) => store.wrappingKeys.pin(id, keyId, fingerprint),
       retire: (id, reason) => store.wrappingKeys.retire(id, reason),
+      attest: (id, attestation) => store.wrappingKeys.attest(id, attestation),
     }
   }
 }

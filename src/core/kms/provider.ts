@@ -126,7 +126,7 @@ export interface WrappingKeyRotation {
   /** The one in use before, if any. */
   formerKeyId: string | null
   /** The HSM's own statement that the new one is in it, where the cloud gives one. */
-  attestation: Readonly<Record<string, string>> | null
+  attestation: Attestation | null
   /** Sentences about what did not go all the way. */
   warnings: string[]
 }
@@ -147,7 +147,7 @@ export interface Finding {
 }
 
 /** What a KMS shows of itself when read, beside `provider` and `key_collection`: nothing secret. */
-export type Shown = Record<string, string | number | boolean>
+export type Shown = Record<string, string | number | boolean | Attestation>
 
 export interface Provider {
   readonly name: string
@@ -179,7 +179,12 @@ export interface WrappingKey {
   /** Full id with version, and `sha256:` + hex of the SPKI DER: set once pinned. */
   keyId: string | null
   fingerprint: string | null
+  /** The HSM's own statement about the key, where the cloud gives one and it was read. */
+  attestation?: Attestation | null
 }
+
+/** An HSM's statement that a key is in it: the members as the service names them, all text. */
+export type Attestation = Readonly<Record<string, string>>
 
 /**
  * The store's record of key encryption keys, one in use per collection, shared by all KMSs that point there. A provider plans a
@@ -193,6 +198,8 @@ export interface WrappingKeyRegister {
   pin(id: string, keyId: string, fingerprint: string): Promise<WrappingKey>
   /** The one in use is gone or changed: retires it, so that `current` gives nothing and a new one can be planned. */
   retire(id: string, reason: string): Promise<void>
+  /** Keeps the HSM's statement about a pinned key, so that it can be shown when the cloud cannot. */
+  attest?(id: string, attestation: Attestation): Promise<void>
 }
 
 /**

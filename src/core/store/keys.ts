@@ -1,5 +1,5 @@
 import type { KeyType } from '../keys/types.ts'
-import type { WrappingKey } from '../kms/provider.ts'
+import type { Attestation, WrappingKey } from '../kms/provider.ts'
 import type { Awaitable } from './awaitable.ts'
 import type { Touched } from './copies.ts'
 
@@ -106,4 +106,5 @@ export interface WrappingKeyStore {
   plan(row: { id: string; collection: string; name: string; createdAt: number }): Promise<WrappingKey>
   pin(id: string, keyId: string, fingerprint: string): Promise<WrappingKey>
   retire(id: string, reason: string): Promise<void>
+  attest(id: string, attestation: Attestation): Promise<void>
 }

@@ -1,5 +1,6 @@
-import { invalid } from '../../core/errors.ts'
+import { invalid, KeyferryError } from '../../core/errors.ts'
 import { printable } from '../../core/keys/types.ts'
+import { CloudError, type ImportRequest } from '../../core/kms/provider.ts'
 import type { CopyOptions } from '../../core/store.ts'
 
 /** The tag that Vault itself writes: the remote name. */
@@ -87,4 +88,17 @@ function checkTime(field: string, seconds: number | undefined): void {
 
 function printableText(text: string): boolean {
   return !/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text) && text.isWellFormed()
+}
+
+/** The same for an import. The core has asked `checkCopy` before; were a time to slip through, the SDK would send it negative. */
+export function refuseUnsendable({ tags, notBefore, expires }: ImportRequest): void {
+  try {
+    checkAttributes({
+      ...(tags && { tags: { ...tags } }),
+      ...(notBefore && { notBefore: notBefore.getTime() / 1000 }),
+      ...(expires && { expires: expires.getTime() / 1000 }),
+    })
+  } catch (error) {
+    throw error instanceof KeyferryError ? new CloudError('refused', error.message) : error
+  }
 }

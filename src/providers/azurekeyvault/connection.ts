@@ -1,17 +1,15 @@
 import type { KeyProperties } from '@azure/keyvault-keys'
-import { KeyferryError } from '../../core/errors.ts'
 import { keyTypes } from '../../core/keys/types.ts'
-import {
-  CloudError,
-  type Connection,
-  type Finding,
-  type ImportRequest,
-  type ReadVersion,
-  type RemoteKey,
-  type RemoteVersion,
-  type WrappingKeyRotation,
+import type {
+  Connection,
+  Finding,
+  ImportRequest,
+  ReadVersion,
+  RemoteKey,
+  RemoteVersion,
+  WrappingKeyRotation,
 } from '../../core/kms/provider.ts'
-import { checkAttributes, importIdTag, nameTag } from './attributes.ts'
+import { importIdTag, nameTag, refuseUnsendable } from './attributes.ts'
 import { type Deadline, deadline, type VaultClient } from './client.ts'
 import { VaultError } from './errors.ts'
 import { privateJwk, zeroJwk } from './jwk.ts'
@@ -237,17 +235,4 @@ type ImportKey = import('@azure/keyvault-keys').KeyClient['importKey']
 function hiddenByDisabling(error: unknown): VaultError {
   if (error instanceof VaultError && error.serviceCode?.includes('KeyDisabled')) return error
   throw error
-}
-
-/** The core has asked `checkCopy` before; were a time to slip through, the SDK would send it negative. */
-function refuseUnsendable({ tags, notBefore, expires }: ImportRequest): void {
-  try {
-    checkAttributes({
-      ...(tags && { tags: { ...tags } }),
-      ...(notBefore && { notBefore: notBefore.getTime() / 1000 }),
-      ...(expires && { expires: expires.getTime() / 1000 }),
-    })
-  } catch (error) {
-    throw error instanceof KeyferryError ? new CloudError('refused', error.message) : error
-  }
 }

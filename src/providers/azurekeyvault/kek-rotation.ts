@@ -1,5 +1,5 @@
-import type { KeyAttestation } from '@azure/keyvault-keys'
 import { CloudError, type WrappingKeyRegister, type WrappingKeyRotation } from '../../core/kms/provider.ts'
+import { attestationText } from './attestation.ts'
 import type { Deadline } from './client.ts'
 import { freshKekName, type Kek, type KekKeeper } from './kek.ts'
 import type { KekVault } from './kek-vault.ts'
@@ -63,11 +63,16 @@ async function rotate(options: KekRotationOptions, time: Deadline): Promise<Wrap
   }
   const kek = await keeper.secure(time)
   rotatedAt.set(vault.collection, now())
-  return await conclude(vault, kek, old?.keyId ?? null, time)
+  return await conclude(options, kek, old?.keyId ?? null, time)
 }
 
 /** What can fail from here on changes nothing of the rotation: it becomes a warning. */
-async function conclude(vault: KekVault, kek: Kek, oldId: string | null, time: Deadline): Promise<WrappingKeyRotation> {
+async function conclude(
+  { vault, register }: KekRotationOptions,
+  kek: Kek,
+  oldId: string | null,
+  time: Deadline,
+): Promise<WrappingKeyRotation> {
   const warnings: string[] = []
   const warn = (what: string) => (error: unknown) => {
     if (!(error instanceof CloudError)) throw error
@@ -78,18 +83,8 @@ async function conclude(vault: KekVault, kek: Kek, oldId: string | null, time: D
   const attestation = await vault
     .attestation(kek.keyId, time)
     .catch(warn('the attestation of the new key encryption key was not read'))
-  const { keyId, fingerprint } = kek
-  return { keyId, fingerprint, formerKeyId: oldId, attestation: attestation ? textOf(attestation) : null, warnings }
-}
-
-/** The members as the service names them: the certificates in PEM, the two statements as base64url. */
-function textOf(attestation: KeyAttestation): Record<string, string> {
-  const { certificatePemFile, privateKeyAttestation, publicKeyAttestation, version } = attestation
-  const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
-  return {
-    ...(certificatePemFile && { certificatePemFile: Buffer.from(certificatePemFile).toString('utf8') }),
-    ...(privateKeyAttestation && { privateKeyAttestation: base64url(privateKeyAttestation) }),
-    ...(publicKeyAttestation && { publicKeyAttestation: base64url(publicKeyAttestation) }),
-    ...(version !== undefined && { version }),
-  }
+  const { keyId, fingerprint, row } = kek
+  const statement = attestation ? attestationText(attestation) : null
+  if (statement && row !== null) await register.attest?.(row, statement)
+  return { keyId, fingerprint, formerKeyId: oldId, attestation: statement, warnings }
 }

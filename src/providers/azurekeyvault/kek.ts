@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { CloudError, type WrappingKey, type WrappingKeyRegister } from '../../core/kms/provider.ts'
+import { attestationText } from './attestation.ts'
 import { kekPrefix } from './attributes.ts'
 import type { Deadline } from './client.ts'
 import type { NamedKek } from './credentials.ts'
@@ -129,7 +130,20 @@ export class KekKeeper {
       throw new CloudError('refused', `the key encryption key ${row.name} that was made in the vault ${seen}`)
     }
     const pinned = await register.pin(row.id, seen.keyId, seen.fingerprint)
-    return pinned.keyId === seen.keyId ? seen : await vault.lookAtPinned(pinned, time)
+    if (pinned.keyId !== seen.keyId) return await vault.lookAtPinned(pinned, time)
+    await this.#keepAttestation(row.id, seen.keyId, time)
+    return seen
+  }
+
+  /** What the HSM states about a key just made. Where it cannot be read, imports go on: the preflight says so. */
+  async #keepAttestation(id: string, keyId: string, time: Deadline): Promise<void> {
+    const { vault, register } = this.#options
+    try {
+      const attestation = await vault.attestation(keyId, time)
+      if (attestation) await register.attest?.(id, attestationText(attestation))
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error
+    }
   }
 
   async #create(row: WrappingKey, time: Deadline) {

@@ -15,7 +15,8 @@ export function wrappingKeyStore(database: Database): WrappingKeyStore {
   const read = (collection: string): WrappingKey | undefined => {
     const row = current.get({ collection })
     if (!row || row.state === 'retired') return undefined
-    return { id: row.id, name: row.name, state: row.state, keyId: row.keyId, fingerprint: row.fingerprint }
+    const { id, name, state, keyId, fingerprint, attestation } = row
+    return { id, name, state, keyId, fingerprint, attestation }
   }
   return {
     current: read,
@@ -42,6 +43,14 @@ export function wrappingKeyStore(database: Database): WrappingKeyStore {
         db.update(wrappingKeys).set({ state: 'pinned', keyId, fingerprint }).where(eq(wrappingKeys.id, id)).run()
         database.touchAll()
         return { id, name: row.name, state: 'pinned' as const, keyId, fingerprint }
+      }),
+    attest: (id, attestation) =>
+      database.write(() => {
+        db.update(wrappingKeys)
+          .set({ attestation: { ...attestation } })
+          .where(eq(wrappingKeys.id, id))
+          .run()
+        database.touchAll()
       }),
     retire: (id, reason) =>
       database.write(() => {

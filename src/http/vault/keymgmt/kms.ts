@@ -5,7 +5,7 @@ import { createOrUpdate } from '../existence.ts'
 import { pairs, text } from '../fields.ts'
 import { engineRoute } from '../route.ts'
 
-const shown = z.union([z.string(), z.number(), z.boolean()])
+const shown = z.union([z.string(), z.number(), z.boolean(), z.record(z.string(), z.string())])
 
 export const kms = engineRoute('kms/:name', {
   names: { name: 'KMS' },

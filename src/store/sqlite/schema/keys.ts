@@ -66,6 +66,8 @@ export const wrappingKeys = sqliteTable(
     keyId: text('key_id'),
     fingerprint: text(),
     reason: text(),
+    /** What the HSM states about the key, where it does. */
+    attestation: text({ mode: 'json' }).$type<Record<string, string>>(),
     createdAt: integer('created_at').notNull(),
   },
   (t) => [uniqueIndex('wrapping_keys_current').on(t.collection).where(sql`state <> 'retired'`)],

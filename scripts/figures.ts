@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { binary, denoProgram, onDeno, onNode, repository } from '../test/smoke/commands.ts'
 
 const starts = 15
-const warmUp = 5_000
+const warmUp = 60_000
 const measured = 20_000
 const connections = 16
 /** Long enough for the key worker to be at work, and for what the start left behind to be gone. */

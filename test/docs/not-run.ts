@@ -15,6 +15,7 @@ export const notRun: Readonly<Record<string, Readonly<Record<string, string>>>> 
   },
   'docs/azure-setup.md': { '*': 'needs an Azure subscription and the az or vault command line' },
   'docs/azure.md': { 'LIVES=3000': 'takes many minutes' },
+  'docs/operations.md': { 'keyferry audit verify': 'needs a log with a past; test/commands/life.test.ts runs it' },
   'docs/performance.md': { '*': 'takes many minutes, and measures' },
   'CONTRIBUTING.md': { 'npm ci\nnpm run dev': 'installs, and runs until it is stopped' },
 }

@@ -1,4 +1,5 @@
-#!/usr/bin/env -S node --
+#!/usr/bin/env -S node --max-semi-space-size=2 --
+// A small young generation: the gateway is an idle process most of its life, and this saves 10 MB of it at no cost that was measured.
 // Plain JavaScript on purpose: Node 20 cannot load a .ts file at all, so the refusal must happen before one is imported.
 const major = Number(process.versions.node.split('.')[0])
 if (major < 24) {

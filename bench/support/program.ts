@@ -16,9 +16,9 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** The arguments with which this Node runs Keyferry. The `--` keeps Node from taking flags for its own. */
+/** The arguments with which this Node runs Keyferry, as its first line has them. The `--` keeps Node from taking flags for its own. */
 export function keyferry(...args: string[]): string[] {
-  return ['--', launcher, ...args]
+  return ['--max-semi-space-size=2', '--', launcher, ...args]
 }
 
 /** Starts Node with `args`. What it says on standard error is shown only when it ends by itself. */

@@ -20,8 +20,8 @@ import { frame } from '../src/binary/program.ts'
 import { billOfMaterials, licencesOf, partsOf } from './bill-of-materials.ts'
 import { bundle, embedded, plainImports, repository } from './bundle.ts'
 
-/** V8's flags are the same when code is compiled and when it is run, or the one does not fit the other. */
-const v8Flags = ['--expose-gc']
+/** V8's flags are the same when code is compiled and when it is run, or the one does not fit the other. bin/keyferry.mjs has this one too. */
+const v8Flags = ['--max-semi-space-size=2']
 /** Without a debugger that a signal opens. */
 const nodeFlags = ['--disable-sigusr1']
 

@@ -80,11 +80,12 @@ export class VaultConnection implements Connection {
 
   async describe(remoteName: string): Promise<RemoteKey> {
     const time = deadline(this.#timeoutMs)
-    // Side by side: a look at a key with many versions takes as long as its list.
-    const [latest, versions] = await Promise.all([
-      this.#get(remoteName, undefined, time).catch(hiddenByDisabling),
-      this.#list(remoteName, time),
-    ])
+    const read = () => this.#get(remoteName, undefined, time).catch(hiddenByDisabling)
+    // Side by side once it is known that listing is permitted: a look at a key with many versions takes as long as its list.
+    const [latest, versions] =
+      this.#listing === true
+        ? await Promise.all([read(), this.#list(remoteName, time)])
+        : [await read(), await this.#list(remoteName, time)]
     if (latest && !(latest instanceof VaultError)) {
       if (!versions) return { state: 'present', latest }
       const others = versions.filter(({ remoteVersion }) => remoteVersion !== latest.remoteVersion)

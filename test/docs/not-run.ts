@@ -16,6 +16,9 @@ export const notRun: Readonly<Record<string, Readonly<Record<string, string>>>> 
   'docs/azure-setup.md': { '*': 'needs an Azure subscription and the az or vault command line' },
   'docs/azure.md': { 'LIVES=3000': 'takes many minutes' },
   'docs/operations.md': { 'keyferry audit verify': 'needs a log with a past; test/commands/life.test.ts runs it' },
+  'docs/binary.md': { '*': 'takes a minute, or installs; test/smoke/binary.smoke.ts does the same' },
+  'docs/deno.md': { '*': 'runs until it is stopped, or takes a while; test/smoke/deno.smoke.ts runs it' },
+  'docs/deploy.md': { '*': 'needs systemd or Docker, and installs; test/smoke/ tries the files and the way back' },
   'docs/performance.md': { '*': 'takes many minutes, and measures' },
   'CONTRIBUTING.md': { 'npm ci\nnpm run dev': 'installs, and runs until it is stopped' },
 }

@@ -5,8 +5,8 @@ import process from 'node:process'
 
 export const repository = resolve(import.meta.dirname, '../..')
 
-/** Keyferry from source, on Node. The "--" keeps Node from taking flags for itself. */
-export const onNode = [process.execPath, '--', join(repository, 'bin/keyferry.mjs')]
+/** Keyferry from source, on Node, as the first line of the launcher has it. */
+export const onNode = [process.execPath, '--max-semi-space-size=2', '--', join(repository, 'bin/keyferry.mjs')]
 
 /** The single binary that `npm run build:binary` makes. */
 export const binary = join(repository, 'dist/keyferry')

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { denoProgram, onDeno, repository } from './commands.ts'
 import { endToEnd } from './end-to-end.ts'
@@ -17,6 +18,13 @@ describe('from source, on Deno, with the permissions of "deno task start" and no
     const { status, stdout } = spawnSync(deno, ['task', 'test:smoke'], { cwd: repository, env, encoding: 'utf8' })
     expect(stdout).toMatch(/^\d\d+ answers were as they must be$/m)
     expect(status).toBe(0)
+  })
+
+  test('the whole demo, with the Azure SDK on the other side', () => {
+    const args = [join(repository, 'demo/demo.ts'), ...onDeno(deno)]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: repository, env, encoding: 'utf8' })
+    expect([status, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/All of it held/)
   })
 
   test('a path with dots is refused, as by Node', async () => {

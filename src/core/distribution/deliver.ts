@@ -6,7 +6,7 @@ import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from 
 import type { Job, Outcome } from './job.ts'
 import { checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
-import { nextStep } from './plan.ts'
+import { newestWaits, nextStep } from './plan.ts'
 import { nextName } from './service.ts'
 
 export interface DeliverParts {
@@ -87,6 +87,10 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         const rows = versions.filter((row) => step.versions.includes(row.version))
         const nameTaken = await importAll(job, parts, key, remoteName, rows)
         if (nameTaken) remoteName = await rename(job, parts, remoteName, ++renames)
+        // All but the newest are there: a look now would only tell to wait, and be made again after it.
+        else if (parallel && job.newestAfterMs > 0 && rows.at(-1) !== versions.at(-1)) {
+          return { again: true, at: context.now() + job.newestAfterMs, why: newestWaits }
+        }
         break
       }
     }

@@ -84,6 +84,10 @@ function strangerIn({ versions, remote, delivered }: Situation): RemoteVersion |
   return delivered ? undefined : remote.versions?.find((seen) => !ours(seen))
 }
 
+/** Why a copy whose older versions are there waits before its newest is sent. */
+export const newestWaits =
+  'the newest version is imported some time after those before it, so that it becomes the current one'
+
 function importStep({ versions, parallel, now, newestAfterMs }: Situation): Step | undefined {
   const missing = versions.filter((row) => row.remoteVersion === null)
   const newest = versions.at(-1)
@@ -97,7 +101,7 @@ function importStep({ versions, parallel, now, newestAfterMs }: Situation): Step
     return {
       do: 'wait',
       until,
-      why: 'the newest version is imported some time after those before it, so that it becomes the current one',
+      why: newestWaits,
     }
   return { do: 'import', versions: [newest.version] }
 }

@@ -98,13 +98,9 @@ export class Life {
   }
 
   async #distribute(kms: string): Promise<void> {
-    const { scope, chance, clouds, time } = this.#world
+    const { scope } = this.#world
     const { name } = this.expected
-    const second = Math.floor(time.now() / 1000)
-    const cloud = clouds.get(kms.slice(name.length + 1))
-    const taken = `${name}-${second}`
-    if (cloud && chance.of(0.1) && !cloud.keys.has(taken))
-      cloud.keys.set(taken, [{ remoteVersion: `stranger-${taken}`, importId: null, enabled: true, created: second }])
+    this.#perhapsTaken(kms)
     const answer = await this.#ask(({ core }) =>
       core.distribution.distribute(scope, kms, name, { purpose: ['sign'] }, this.#waiting()),
     )
@@ -115,6 +111,20 @@ export class Life {
       if (this.expected.kms.get(kms) === 'absent') return
       this.expected.kms.set(kms, 'unknown')
     } else if (answer.code !== 'invalid') throw new Error(`a distribution was answered ${answer.code}`)
+  }
+
+  /**
+   * Now and then the name is somebody else's already. Not one that is on its way there: whoever takes a name between a look and an import
+   * is seen only where listing is permitted, since no cloud makes a key only where there is none.
+   */
+  #perhapsTaken(kms: string): void {
+    const { chance, clouds, time } = this.#world
+    const second = Math.floor(time.now() / 1000)
+    const cloud = clouds.get(kms.slice(this.expected.name.length + 1))
+    const taken = `${this.expected.name}-${second}`
+    if (!cloud || !chance.of(0.1) || cloud.keys.has(taken)) return
+    if (this.#world.rows(`SELECT name FROM remote_names WHERE name = '${taken}'`).length > 0) return
+    cloud.keys.set(taken, [{ remoteVersion: `stranger-${taken}`, importId: null, enabled: true, created: second }])
   }
 
   async #remove(kms: string): Promise<void> {

@@ -131,6 +131,7 @@ describe('a lease', () => {
       store.copies.notSent(old, 1),
       store.copies.seen(old, 1, { remoteVersion: 'x', at: now, enabled: true }),
       store.copies.deleteSent(old, now),
+      store.copies.settingState(old, [1]),
       store.copies.settle(old, now),
       store.copies.postpone(old, 'why', now, true),
       store.copies.stop(old, 'why', now),

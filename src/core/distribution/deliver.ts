@@ -74,6 +74,11 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
       case 'set-enabled':
         if (settings++ >= mostSettings)
           throw new CloudError('unavailable', `"${remoteName}" does not show which versions were enabled or disabled`)
+        // Where versions cannot be listed, what is recorded is all that is known: an answer may be lost, or the process.
+        await store.copies.settingState(
+          lease,
+          step.changes.map((change) => change.version),
+        )
         for (const { version, remoteVersion, enabled } of step.changes) {
           await job.keepLease()
           await connection.setVersionEnabled(remoteName, remoteVersion, enabled)

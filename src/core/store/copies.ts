@@ -140,6 +140,8 @@ export interface CopyStore {
   /** A delete is about to be sent (`at`), or certainly had no effect (null). */
   deleteSent(lease: Lease, at: number | null): Promise<void>
   seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
+  /** The state of these versions is about to be set: until it is seen, it may be either. */
+  settingState(lease: Lease, versions: readonly number[]): Promise<void>
   /** The lease's generation was seen done: its operations and older ones end, and the lease with them. */
   settle(lease: Lease, now: number): Promise<void>
   /** To be taken up again later. `failed` counts for the back-off; waiting for a time to come does not. Ends the lease. */

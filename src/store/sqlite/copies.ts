@@ -137,8 +137,15 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
         const row = leased(lease)
         const place = remoteVersion === undefined ? {} : { remoteVersion, seenAt: at ?? null, sentAt: null }
         setVersion(row.id, version, { ...place, enabled })
-        // It got on: the next failure is a first one again.
-        set(row, { attempts: 0 })
+        // With a version more it got on: the next failure is a first one again.
+        if (remoteVersion !== undefined) set(row, { attempts: 0 })
+        else database.touch(row.mountId)
+      }),
+
+    settingState: (lease, versions) =>
+      database.write(() => {
+        const row = leased(lease)
+        for (const version of versions) setVersion(row.id, version, { enabled: null })
       }),
 
     settle: (lease, now) =>

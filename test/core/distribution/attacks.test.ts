@@ -252,6 +252,22 @@ describe('a first delivery', () => {
   })
 })
 
+it('a version whose state was set without an answer is set again, also where it cannot be listed', async () => {
+  cloud.listPermitted = false
+  await distribute()
+  await rotate()
+  const lost = new CloudError('unavailable', 'the answer was lost', { effect: 'unknown', retryAfterMs: 500 })
+  next('set-enabled', { error: lost, after: true })
+  const { core, scope, waiting } = gateway
+  await core.keys.write(scope, 'orders', { minEnabledVersion: 2 }, now)
+  await expect.poll(async () => (await there()).map((one) => one.enabled), eventually).toEqual([false, true])
+  expect(await core.keys.write(scope, 'orders', { minEnabledVersion: 0 }, waiting)).toEqual({
+    created: false,
+    warnings: [],
+  })
+  expect((await there()).map((one) => one.enabled)).toEqual([true, true])
+})
+
 it('a KMS that does not do what it says it did is not asked without end', async () => {
   await distribute()
   await rotate()

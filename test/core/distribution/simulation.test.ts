@@ -4,7 +4,7 @@ import { Life } from './simulation/life.ts'
 import { World } from './simulation/world.ts'
 
 /** `LIVES=10000 SEED=7 npx vitest run test/core/distribution/simulation.test.ts` runs more, or the same again. */
-const lives = Number(process.env.LIVES ?? 100)
+const lives = Number(process.env.LIVES ?? 200)
 const seed = Number(process.env.SEED ?? 20_260_101)
 /** Lives that are lived side by side in one world. */
 const side = 50

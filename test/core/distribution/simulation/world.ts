@@ -50,7 +50,19 @@ export class World {
   readonly #stores: Store[] = []
   readonly #writes = new Set([
     ...['create', 'addVersion', 'update', 'replaceSettings', 'lease', 'extend', 'release', 'rename', 'sent', 'notSent'],
-    ...['seen', 'settle', 'postpone', 'stop', 'requestRemoval', 'refuseRemoval', 'detach', 'giveUp', 'drop'],
+    ...[
+      'seen',
+      'settle',
+      'postpone',
+      'stop',
+      'requestRemoval',
+      'refuseRemoval',
+      'detach',
+      'deleteSent',
+      'settingState',
+      'giveUp',
+      'drop',
+    ],
   ])
   readonly #generator: KeyGenerator = createKeyGenerator({ pool: { 'rsa-2048': 0, 'rsa-3072': 0, 'rsa-4096': 0 } })
 

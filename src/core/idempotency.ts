@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { createHash } from 'node:crypto'
 import type { Context } from './context.ts'
+import { sha256 } from './digest.ts'
 import { KeyferryError } from './errors.ts'
 import type { Keyring, Sealer } from './seal/keyring.ts'
 import type { Awaitable } from './store.ts'
@@ -166,8 +166,4 @@ function keyReused(): KeyferryError {
     'key_reused',
     'this Idempotency-Key was used for a request with another body: choose another',
   )
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

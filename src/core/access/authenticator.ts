@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { Context } from '../context.ts'
+import { sha256 } from '../digest.ts'
 import { KeyferryError } from '../errors.ts'
 import type { NamespaceStore, TokenRow, TokenStore } from '../store.ts'
 import { inCidrs } from './cidrs.ts'
@@ -139,9 +139,4 @@ function batchRow(claims: TokenClaims): TokenRow | undefined {
     outerBound: claims.expiresAt * 1000,
     digest: null,
   }
-}
-
-/** Hex. */
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

@@ -1,5 +1,6 @@
 import { invalid, KeyferryError } from '../errors.ts'
 import type { RoleRow } from '../store.ts'
+import { globMatches } from './glob.ts'
 import { normalisePolicyName } from './policy/names.ts'
 import type { TokenInput } from './token-records.ts'
 
@@ -116,17 +117,5 @@ function disallows(role: TokenRole, name: string): boolean {
 }
 
 function matches(globs: readonly string[], name: string): boolean {
-  return globs.some((glob) => {
-    const parts = glob.split('*')
-    const [first = '', last = ''] = [parts[0], parts.at(-1)]
-    if (parts.length === 1) return glob === name
-    let at = first.length
-    if (!name.startsWith(first)) return false
-    for (const part of parts.slice(1, -1)) {
-      const found = name.indexOf(part, at)
-      if (found < 0) return false
-      at = found + part.length
-    }
-    return name.length - last.length >= at && name.endsWith(last)
-  })
+  return globs.some((glob) => globMatches(glob, name))
 }

@@ -1,10 +1,8 @@
 import { z } from 'zod'
-import { invalid, KeyferryError } from '../../../core/errors.ts'
 import type { AuthMountRow } from '../../../core/store.ts'
 import { seconds } from '../answers.ts'
 import { present } from '../decode.ts'
 import { boolean, mountDuration, text } from '../fields.ts'
-import type { SystemCall } from '../route.ts'
 
 /** What can be set of an auth mount when it is enabled (in `config`) and by tuning it. */
 export const authTunable = {
@@ -66,15 +64,5 @@ export function authMountShape({ accessor, description, id, tune, type }: AuthMo
     seal_wrap: false,
     type,
     uuid: id,
-  }
-}
-
-/** The auth mount at a path. One that is missing is a 400 also to a read, as in Vault. */
-export async function authMountAt({ core, namespace }: SystemCall, path: string): Promise<AuthMountRow> {
-  try {
-    return await core.doors.mounts.at(namespace.id, path)
-  } catch (error) {
-    if (error instanceof KeyferryError && error.code === 'not_found') throw invalid(error.message)
-    throw error
   }
 }

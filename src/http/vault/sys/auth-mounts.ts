@@ -4,14 +4,8 @@ import { seconds } from '../answers.ts'
 import { decodeFields, present } from '../decode.ts'
 import { anyObject, text } from '../fields.ts'
 import { type Capability, systemRoute } from '../route.ts'
-import {
-  authMountAnswer,
-  authMountAt,
-  authMountShape,
-  authTunable,
-  authTunableFields,
-  keptTune,
-} from './auth-mount-shape.ts'
+import { authMountAnswer, authMountShape, authTunable, authTunableFields, keptTune } from './auth-mount-shape.ts'
+import { authMountAt } from './mount-at.ts'
 
 /** Vault's system-wide time of leases, in seconds: what a mount without one of its own reads. */
 const systemLease = 32 * 24 * 3600

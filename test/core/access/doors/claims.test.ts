@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { claimOf, globMatches } from '../../../../src/core/access/doors/jwt/claims.ts'
+import { claimOf } from '../../../../src/core/access/doors/jwt/claims.ts'
+import { globMatches } from '../../../../src/core/access/glob.ts'
 
 test('a pattern matches exactly what the regular expression that it stands for does', () => {
   const letters = fc.string({ unit: fc.constantFrom('a', 'b', '*', '.', '('), maxLength: 8 })

@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose'
+import { globMatches } from '../../glob.ts'
 import { isScalar, type JwtRole, mostLeeway } from './role.ts'
 
 /** What a token's claims make of whoever sent it, or why it is not let in: a word for the operator's log, never for the sender. */
@@ -69,21 +70,6 @@ function matches(held: unknown, wanted: unknown, type: 'string' | 'glob'): boole
   if (!isScalar(held) || !isScalar(wanted)) return false
   // The command line sends numbers and booleans as text.
   return type === 'glob' ? globMatches(String(wanted), String(held)) : String(held) === String(wanted)
-}
-
-/** `*` stands for any text. In time proportional to the text, whatever the pattern. */
-export function globMatches(pattern: string, text: string): boolean {
-  const [first = '', ...rest] = pattern.split('*')
-  const last = rest.pop()
-  if (last === undefined) return pattern === text
-  if (!text.startsWith(first)) return false
-  let at = first.length
-  for (const part of rest) {
-    const found = text.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return text.length - last.length >= at && text.endsWith(last)
 }
 
 function textOf(value: unknown): string | undefined {

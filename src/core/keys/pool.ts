@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { KeyferryError } from '../errors.ts'
 import { type GeneratedKey, generateCheapKey, isRsa, type RsaType } from './generate.ts'
-import { checkWholeNumber, createReadyKeys, type PoolSizes, rsaTypes } from './ready-keys.ts'
+import { checkWholeNumber, createReadyKeys, type PoolSizes, type ReadyKeysStats, rsaTypes } from './ready-keys.ts'
 import { type CreateWorker, createRsaWorkers, createWorkerFromText, type SealedKey } from './rsa-workers.ts'
 import type { KeyType } from './types.ts'
 
@@ -20,9 +20,7 @@ export interface KeyGenerator {
   close(): Promise<void>
 }
 
-export interface KeyGeneratorStats {
-  /** Keys in the pool. */
-  ready: PoolSizes
+export interface KeyGeneratorStats extends ReadyKeysStats {
   /** Requests that wait for a worker thread. */
   waiting: number
   /** Keys made since the start, of all types, taken or not. */
@@ -52,6 +50,8 @@ interface Waiter {
   reject(error: KeyferryError): void
 }
 
+/** How long a fill worker that runs lets those who take keys at the same time go first, in ms. */
+const burstMs = 100
 /** So many crashes of demand workers without a key in between, and whoever waits is told instead of kept waiting. */
 const crashesBeforeGivingUp = 3
 
@@ -171,10 +171,9 @@ export function createKeyGenerator(options: KeyGeneratorOptions = {}): KeyGenera
     }
   }
 
-  /** A running fill worker goes on at once; otherwise one starts later, so that a burst is not disturbed by the start of a thread. */
+  /** Filling waits until a burst is over: soon where a fill worker runs, later where a thread must be started. */
   function refill(): void {
-    if (fillers.count() > 0) fill()
-    else fillLater(fillDelayMs)
+    fillLater(fillers.count() > 0 ? Math.min(burstMs, fillDelayMs) : fillDelayMs)
   }
 
   function fillLater(delayMs: number): void {
@@ -226,7 +225,7 @@ export function createKeyGenerator(options: KeyGeneratorOptions = {}): KeyGenera
       })
     },
     stats: () => ({
-      ready: ready.count(),
+      ...ready.stats(),
       waiting: waitingCount(),
       generated,
       workers: { fill: fillers.count(), demand: servers.count() },

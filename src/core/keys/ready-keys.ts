@@ -9,6 +9,14 @@ export type PoolSizes = Record<RsaType, number>
 export const defaultPoolSizes: PoolSizes = { 'rsa-2048': 32, 'rsa-3072': 16, 'rsa-4096': 8 }
 export const rsaTypes = Object.keys(defaultPoolSizes) as RsaType[]
 
+export interface ReadyKeysStats {
+  /** Keys in the pool, and as many as are wanted in it. */
+  ready: PoolSizes
+  wanted: PoolSizes
+  /** How often a key was asked for and none was ready, since the start. */
+  misses: PoolSizes
+}
+
 /** Ready keys, sealed in memory under a key that lives as long as the process, first in first out. */
 export interface ReadyKeys {
   /** The key that workers seal under: shared memory, so that zeroing it here zeroes it for them. */
@@ -21,6 +29,7 @@ export interface ReadyKeys {
   /** The type that most wants another key (the least full one), given how many of each are being made; undefined when all is full. */
   wanted(making: (type: RsaType) => number): RsaType | undefined
   count(): PoolSizes
+  stats(): ReadyKeysStats
   /** Drops and zeroes all boxes. */
   empty(): void
 }
@@ -30,6 +39,12 @@ export function createReadyKeys(sizes: Partial<PoolSizes> = {}): ReadyKeys {
   const size: PoolSizes = { ...defaultPoolSizes, ...sizes }
   for (const type of rsaTypes) checkWholeNumber(`the pool size of ${type}`, size[type], 0, 10_000)
   const boxes: Record<RsaType, SealedKey[]> = { 'rsa-2048': [], 'rsa-3072': [], 'rsa-4096': [] }
+  const misses: PoolSizes = { 'rsa-2048': 0, 'rsa-3072': 0, 'rsa-4096': 0 }
+  const count = () => ({
+    'rsa-2048': boxes['rsa-2048'].length,
+    'rsa-3072': boxes['rsa-3072'].length,
+    'rsa-4096': boxes['rsa-4096'].length,
+  })
   const poolKey = randomFillSync(new Uint8Array(new SharedArrayBuffer(32)))
 
   return {
@@ -37,7 +52,11 @@ export function createReadyKeys(sizes: Partial<PoolSizes> = {}): ReadyKeys {
     put(type, key) {
       if (boxes[type].length < size[type]) boxes[type].push(key)
     },
-    take: (type) => boxes[type].shift(),
+    take(type) {
+      const key = boxes[type].shift()
+      if (key === undefined) misses[type]++
+      return key
+    },
     open({ box, publicKey }) {
       const decipher = createDecipheriv('aes-256-gcm', poolKey, box.subarray(0, 12))
       decipher.setAAD(Buffer.from(publicKey))
@@ -63,11 +82,8 @@ export function createReadyKeys(sizes: Partial<PoolSizes> = {}): ReadyKeys {
       }
       return wanted
     },
-    count: () => ({
-      'rsa-2048': boxes['rsa-2048'].length,
-      'rsa-3072': boxes['rsa-3072'].length,
-      'rsa-4096': boxes['rsa-4096'].length,
-    }),
+    count,
+    stats: () => ({ ready: count(), wanted: { ...size }, misses: { ...misses } }),
     empty() {
       for (const type of rsaTypes) for (const { box } of boxes[type].splice(0)) box.fill(0)
     },

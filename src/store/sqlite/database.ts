@@ -29,9 +29,15 @@ const busyRetryMs = 20
 const startBusyMs = 5_000
 const busyMs = 10
 const mostStamps = 10_000
+/**
+ * A commit waits until this many turns of the event loop have brought no further write, and for so many turns at most. A turn with nothing
+ * to do takes microseconds, a sync of the disk tenths of a millisecond, and new connections come one a turn.
+ */
+const enoughQuietTurns = 3
+const mostTurns = 32
 
 /**
- * One SQLite file: WAL, synchronous=FULL, so that a write that was answered survives a loss of power. Writes of the same turn of the
+ * One SQLite file: WAL, synchronous=FULL, so that a write that was answered survives a loss of power. Writes of a few turns of the
  * event loop share one commit, and so one sync of the disk: each is still all or nothing on its own, by a savepoint.
  */
 export class Database {
@@ -50,6 +56,8 @@ export class Database {
   readonly #stamps = new Map<string, number>()
   readonly #closing: (() => void)[] = []
   #record: (row: IdempotentRow) => void = () => {}
+  /** Transactions of this connection that became durable. */
+  commits = 0
   /** Requests whose rows are in the transaction under way. */
   #recordedNow: Recording[] = []
 
@@ -91,7 +99,17 @@ export class Database {
     return new Promise<T>((resolve, reject) => {
       const recording = currentRecording()
       this.#jobs.push({ run: job, mountId, recording, resolve: resolve as (value: unknown) => void, reject })
-      if (this.#jobs.length === 1) setImmediate(() => this.#flush())
+      if (this.#jobs.length === 1) this.#gather()
+    })
+  }
+
+  /** Commits once the event loop has brought no further job for a few turns: those who come at about the same time share one sync. */
+  #gather(turns = 0, quietTurns = 0): void {
+    const seen = this.#jobs.length
+    setImmediate(() => {
+      const quiet = this.#jobs.length > seen ? 0 : quietTurns + 1
+      if (quiet < enoughQuietTurns && turns < mostTurns) this.#gather(turns + 1, quiet)
+      else this.#flush()
     })
   }
 
@@ -154,6 +172,7 @@ export class Database {
     try {
       settled = jobs.map((job) => this.#runOne(job))
       this.#statements.commit.run()
+      this.commits += 1
     } catch (error) {
       for (const job of jobs) job.reject(unwritable(error))
       for (const recording of this.#recordedNow) recording.recorded = false

@@ -14,6 +14,7 @@ import { openAudit } from './audit/open.ts'
 import type { AuditOptions, AuditService } from './audit/service.ts'
 import { RestoreService } from './backup/service.ts'
 import { type Context, systemContext } from './context.ts'
+import { Detaching } from './distribution/detach.ts'
 import { defaultLookTiming, Looks, type LookTiming } from './distribution/looks.ts'
 import { OperationService } from './distribution/operation-service.ts'
 import { OperationWaiter } from './distribution/operations.ts'
@@ -124,7 +125,8 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   })
   const authenticator = new Authenticator({ context, store, signer })
   const tokens = new TokenService({ context, store, signer, authenticator })
-  const mounts = new MountService({ context, store })
+  const detaching = new Detaching({ context, connections, operations })
+  const mounts = new MountService({ context, store, detaching })
   const doors = createDoors({
     context,
     store,
@@ -149,7 +151,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     quotas.forget()
     policies.forget()
   }
-  const namespaces = new NamespaceService({ context, store, keyring, connections, operations, forget })
+  const namespaces = new NamespaceService({ context, store, keyring, detaching, forget })
   await seal.start()
   if (await store.restore.hold())
     context.log('warn', 'restored from a backup: nothing is sent to any KMS until "keyferry release"')

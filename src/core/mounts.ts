@@ -1,4 +1,5 @@
 import type { Context } from './context.ts'
+import type { Detaching } from './distribution/detach.ts'
 import { invalid, KeyferryError, oneOf } from './errors.ts'
 import { printable } from './keys/types.ts'
 import type { MountRow, MountStore } from './store.ts'
@@ -34,6 +35,7 @@ const keptMoves = 1000
 export interface MountServiceParts {
   context: Context
   store: { mounts: MountStore }
+  detaching: Detaching
 }
 
 /** The mounts of namespaces: each a world of its own. */
@@ -147,19 +149,35 @@ export class MountService {
   }
 
   /**
-   * Removes a mount with its keys and KMSs, as Vault does; what is not there is no error. Copies stay in their clouds: gives a warning
-   * that names them.
+   * Removes a mount with its keys and KMSs, as Vault does; what is not there is no error. Copies stay in their clouds, or are removed there
+   * by and by with `removeRemote`. Gives a warning that names them.
    */
-  async remove(namespaceId: string, path: string): Promise<string[]> {
+  async remove(namespaceId: string, path: string, removeRemote = false): Promise<string[]> {
     const wanted = `${path.replace(/^\/+|\/+$/g, '')}/`
     const mount = (await this.list(namespaceId)).find((one) => one.path === wanted)
     if (!mount) return []
     try {
-      const left = await this.#parts.store.mounts.remove(namespaceId, mount.id)
-      return left.length === 0 ? [] : [`left in their KMSs, where you may want to delete them: ${left.join(', ')}`]
+      return await (removeRemote ? this.#removeRemote(mount) : this.#leaveRemote(mount))
     } finally {
       this.forget()
     }
+  }
+
+  async #leaveRemote({ namespaceId, id }: MountRow): Promise<string[]> {
+    const left = await this.#parts.store.mounts.remove(namespaceId, id)
+    return left.length === 0 ? [] : [`left in their KMSs, where you may want to delete them: ${left.join(', ')}`]
+  }
+
+  async #removeRemote({ namespaceId, id }: MountRow): Promise<string[]> {
+    const { store, detaching } = this.#parts
+    const { attached } = await detaching.run(
+      () => store.mounts.attachedCopies(namespaceId, id),
+      (detached) => store.mounts.remove(namespaceId, id, detached),
+    )
+    const names = attached.map(({ copy }) => `${copy.collection}/${copy.remoteName}`)
+    return names.length === 0
+      ? []
+      : [`being removed from their KMSs (LIST sys/operation shows how far): ${names.join(', ')}`]
   }
 }
 

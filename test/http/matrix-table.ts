@@ -24,6 +24,7 @@ write  sys/remount                                            sudo          400
 read   sys/remount/status/:id                                 read          404
 list   sys/operation                                          list          404
 read   sys/operation/:id                                      read          404
+write  sys/operation/:id/retry                                update        400
 read   sys/internal/ui/mounts                                 read          200
 read   sys/internal/ui/mounts/:path+                          read          403
 list   sys/policies/acl                                       list          200
@@ -53,6 +54,7 @@ delete sys/quotas/rate-limit/:name                            delete        204
 read   sys/rotate/signing-key                                 sudo          404
 write  sys/rotate/signing-key                                 sudo          404
 read   sys/license/status                                     read          200
+read   sys/metrics                                            read          404
 read   sys/internal/specs/openapi                             read          200
 write  auth/token/create                                      update        200
 write  auth/token/create-orphan                               sudo          200
@@ -178,6 +180,7 @@ export const publicExpectations: Readonly<Record<string, number>> = {
 /** All that the app serves, and the status without any credentials. */
 export const appExpectations: Readonly<Record<string, number>> = {
   'ALL /v1/*': 403,
+  'GET /metrics': 403,
   'POST /oauth/token': 401,
   'POST /oauth/introspect': 401,
   'POST /oauth/revoke': 401,

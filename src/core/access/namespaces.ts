@@ -1,8 +1,7 @@
 import type { Context } from '../context.ts'
-import type { OperationWaiter } from '../distribution/operations.ts'
+import type { Detaching } from '../distribution/detach.ts'
 import { invalid, KeyferryError } from '../errors.ts'
 import { printable } from '../keys/types.ts'
-import type { Connections } from '../kms/connections.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import { sealedAgain } from '../seal/stale.ts'
 import type { NamespaceRow, NamespaceStore } from '../store.ts'
@@ -12,7 +11,6 @@ const reserved = new Set(['root', 'sys', 'auth', 'audit', 'identity', 'cubbyhole
 const nameRule = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_])?$/
 const deepest = 16
 const mostMetadata = 64
-const mostAttempts = 5
 /** So many are remembered by their paths. */
 const kept = 20_000
 
@@ -20,8 +18,7 @@ export interface NamespaceServiceParts {
   context: Context
   store: { namespaces: NamespaceStore }
   keyring: Keyring
-  connections: Connections
-  operations: OperationWaiter
+  detaching: Detaching
   /** Drops what is remembered of tokens and mounts. */
   forget(): void
 }
@@ -151,36 +148,28 @@ export class NamespaceService {
    * KMSs are removed there by and by; without, it is refused while there are any. Throws `invalid`.
    */
   async delete(row: NamespaceRow, removeRemote: boolean): Promise<void> {
-    const { context, store, connections, operations, keyring } = this.#parts
+    const { store, detaching, keyring } = this.#parts
     if (row.parentId === null) throw invalid('the root namespace cannot be deleted')
-    for (let attempt = 1; ; attempt++) {
-      const attached = await store.namespaces.attachedCopies(row.id)
-      if (attached.length > 0 && !removeRemote) {
+    await detaching.run(
+      async () => {
+        const attached = await store.namespaces.attachedCopies(row.id)
+        if (attached.length === 0 || removeRemote) return attached
         throw invalid(
           `the namespace has ${attached.length} distributed key${attached.length > 1 ? 's' : ''}: remove them first, or delete it with remove_remote=true`,
         )
-      }
-      const detached = new Map<string, Buffer>()
-      for (const { copy, kms } of attached) detached.set(copy.id, await connections.resealSettings(kms, copy.id))
-      try {
-        await store.namespaces.remove(row.id, detached, context.uuid, context.now())
-        this.forget()
-        this.#parts.forget()
-        if (attached.length === 0) keyring.forget(row.id)
-        for (const { copy, kms } of attached) {
-          connections.forget(kms.id)
-          operations.kick(copy.id)
-        }
-        return
-      } catch (error) {
-        if (!(error instanceof KeyferryError && error.code === 'conflict')) throw error
-        if ((await store.namespaces.children(row.id)).length > 0) {
+      },
+      async (detached) => {
+        try {
+          await store.namespaces.remove(row.id, detached)
+        } catch (error) {
+          if ((await store.namespaces.children(row.id)).length === 0) throw error
           throw invalid('the namespace has child namespaces: delete them first')
         }
-        // A key was distributed meanwhile: look again.
-        if (attempt >= mostAttempts) throw new KeyferryError('unavailable', 'the namespace is in use: try again')
-      }
-    }
+        this.forget()
+        this.#parts.forget()
+        if (detached.settings.size === 0) keyring.forget(row.id)
+      },
+    )
   }
 }
 

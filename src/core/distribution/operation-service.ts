@@ -64,9 +64,20 @@ export class OperationService {
     const { context, store, operations } = this.#parts
     const operation = await this.#find(scope, id)
     const touched = await store.operations.retry(id, context.uuid(), context.now())
-    if (!touched) throw invalid(`nothing is left to be tried again: ${endOf(operation)}`)
+    if (!touched) throw nothingToRetry(operation)
     const ended = await operations.wait(scope.namespaceId, touched, waiting)
     return { id: touched.operationId, warnings: warningOf(touched.operationId, ended) }
+  }
+
+  /** Like `retry`, for any operation that `readAny` reads; does not wait for what comes of it. */
+  async retryAny(namespaceId: string, id: string): Promise<string> {
+    const { context, store, operations } = this.#parts
+    const operation = await store.operations.belowToo(namespaceId, id)
+    if (!operation) throw notFound()
+    const touched = await store.operations.retry(id, context.uuid(), context.now())
+    if (!touched) throw nothingToRetry(operation)
+    operations.kick(touched.copyId)
+    return touched.operationId
   }
 
   /**
@@ -104,6 +115,10 @@ export class OperationService {
 
 function notFound(): KeyferryError {
   return new KeyferryError('not_found', 'operation not found: those that ended are kept for seven days')
+}
+
+function nothingToRetry(operation: OperationRow): KeyferryError {
+  return invalid(`nothing is left to be tried again: ${endOf(operation)}`)
 }
 
 function endOf({ state, successor }: OperationRow): string {

@@ -47,6 +47,20 @@ export interface MetaStore {
   }): Promise<void>
 }
 
+/** A copy that has a key and a KMS. */
+export interface AttachedCopy {
+  copy: CopyRow
+  kms: KmsRow
+}
+
+/** Copies whose removals go on without their keys and KMSs. */
+export interface Detached {
+  /** Id of the copy -> the settings that its removal needs, sealed for it. */
+  settings: ReadonlyMap<string, Buffer>
+  operationIds: () => string
+  now: number
+}
+
 export interface NamespaceStore {
   byPath(path: string): Awaitable<NamespaceRow | undefined>
   /** Also one that is being deleted. */
@@ -59,13 +73,13 @@ export interface NamespaceStore {
     id: string,
     decide: (customMetadata: Record<string, string>) => Record<string, string>,
   ): Promise<Record<string, string>>
-  /** The copies of a namespace that still have a key and a KMS, with the settings of each. */
-  attachedCopies(id: string): Awaitable<{ copy: CopyRow; kms: KmsRow }[]>
+  /** The copies of a namespace that still have a key and a KMS. */
+  attachedCopies(id: string): Awaitable<AttachedCopy[]>
   /**
-   * Deletes a namespace with all that is in it. `detached` holds sealed settings for each of its attached copies, whose removals go on;
-   * where none is left, not a row remains. Throws `conflict` when it has children, or copies that are not in `detached`.
+   * Deletes a namespace with all that is in it. `detached` is of its attached copies, whose removals go on; where none is left, not a row
+   * remains. Throws `conflict` when it has children, or attached copies that are not in `detached`.
    */
-  remove(id: string, detached: ReadonlyMap<string, Buffer>, operationIds: () => string, now: number): Promise<void>
+  remove(id: string, detached: Detached): Promise<void>
   /** The newest first: that one seals, the others still open. */
   dataKeys(namespaceId: string): Awaitable<DataKeyRow[]>
 }
@@ -81,8 +95,13 @@ export interface MountStore {
   ): Promise<void>
   /** Gives a mount another path. Throws `not_found` when it is gone, `already_exists` as `create` does. */
   move(namespaceId: string, id: string, path: string): Promise<void>
-  /** Removes the mount with its keys and KMSs. Gives the remote names of copies that are left in clouds. */
-  remove(namespaceId: string, id: string): Promise<string[]>
+  /** The copies of a mount that still have a key and a KMS. */
+  attachedCopies(namespaceId: string, id: string): Awaitable<AttachedCopy[]>
+  /**
+   * Removes the mount with its keys and KMSs. Gives the remote names of copies that are left in clouds: with `detached`, whose removals go
+   * on, there are none, and it throws `conflict` when the mount has attached copies that are not in it.
+   */
+  remove(namespaceId: string, id: string, detached?: Detached): Promise<string[]>
 }
 
 export interface PolicyStore {

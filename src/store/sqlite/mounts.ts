@@ -1,6 +1,7 @@
 import { KeyferryError } from '../../core/errors.ts'
 import type { MountStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
+import { attachedCopies, detachCopies } from './detach.ts'
 import { and, eq, inArray, isNull, sql } from './drizzle.ts'
 import { copies, copyVersions, keys, keyVersions, kms, mounts, namespaces, operations, remoteNames } from './schema.ts'
 
@@ -28,6 +29,7 @@ export function mountStore(database: Database): MountStore {
     if (living.get({ path: child }))
       throw new KeyferryError('already_exists', `the path ${path} is in use by a namespace`)
   }
+  const attached = attachedCopies(database)
   return {
     list: (namespaceId) => list.all({ namespaceId }),
     create: (mount) =>
@@ -50,10 +52,16 @@ export function mountStore(database: Database): MountStore {
         checkFree({ id, namespaceId, path })
         db.update(mounts).set({ path }).where(mine).run()
       }, id),
-    remove: (namespaceId, id) =>
+    attachedCopies: (namespaceId, id) => attached(namespaceId, id),
+    remove: (namespaceId, id, detached) =>
       database.write(() => {
         const mine = and(eq(mounts.namespaceId, namespaceId), eq(mounts.id, id))
         if (!db.select().from(mounts).where(mine).get()) return []
+        if (detached) {
+          if (attached(namespaceId, id).some(({ copy }) => !detached.settings.has(copy.id)))
+            throw new KeyferryError('conflict', 'the mount has distributed keys')
+          detachCopies(database, detached)
+        }
         // Removals that go on by themselves belong to the namespace and stay; all other copies are let go where they are.
         const left = db
           .select({ id: copies.id, name: copies.remoteName, collection: copies.collection })

@@ -1,6 +1,7 @@
+import type { Detached } from '../../core/store.ts'
 import type { Database } from './database.ts'
+import { detachCopies } from './detach.ts'
 import { eq } from './drizzle.ts'
-import { operationChanges } from './operations.ts'
 import {
   authMounts,
   copies,
@@ -41,39 +42,13 @@ export const owned = [
  * Inside a write: takes everything of a namespace away but what its removals still need, turns its copies into removals with the
  * settings given, and ends it at once where there is none.
  */
-export function forgetNamespace(
-  database: Database,
-  id: string,
-  detached: ReadonlyMap<string, Buffer>,
-  operationIds: () => string,
-  now: number,
-): void {
+export function forgetNamespace(database: Database, id: string, detached: Detached): void {
   const db = database.drizzle
-  const change = operationChanges(database)
   for (const mount of db.select({ id: mounts.id }).from(mounts).where(eq(mounts.namespaceId, id)).all())
     database.touch(mount.id)
-  for (const [copyId, settingsBox] of detached) {
-    const row = db.select().from(copies).where(eq(copies.id, copyId)).get()
-    if (!row) continue
-    const generation = row.generation + 1
-    db.update(copies)
-      .set({
-        keyId: null,
-        kmsId: null,
-        settingsBox,
-        desired: 'absent',
-        generation,
-        state: 'pending',
-        reason: null,
-        attempts: 0,
-        nextAttemptAt: now,
-      })
-      .where(eq(copies.id, copyId))
-      .run()
-    change.begin({ ...row, generation }, 'remove', operationIds(), now)
-  }
+  detachCopies(database, detached)
   for (const table of owned) db.delete(table).where(eq(table.namespaceId, id)).run()
-  db.update(namespaces).set({ deletedAt: now }).where(eq(namespaces.id, id)).run()
+  db.update(namespaces).set({ deletedAt: detached.now }).where(eq(namespaces.id, id)).run()
   endNamespace(database, id)
 }
 

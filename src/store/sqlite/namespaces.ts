@@ -1,10 +1,10 @@
 import { KeyferryError } from '../../core/errors.ts'
-import type { CopyRow, NamespaceStore } from '../../core/store.ts'
-import { typedCopy } from './copy-queries.ts'
+import type { NamespaceStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
+import { attachedCopies } from './detach.ts'
 import { and, asc, eq, isNull, sql } from './drizzle.ts'
 import { forgetNamespace } from './namespace-removal.ts'
-import { copies, dataKeys, kms, mounts, namespaces } from './schema.ts'
+import { dataKeys, mounts, namespaces } from './schema.ts'
 
 export function namespaceStore(database: Database): NamespaceStore {
   const db = database.drizzle
@@ -36,12 +36,7 @@ export function namespaceStore(database: Database): NamespaceStore {
     .from(mounts)
     .where(eq(mounts.namespaceId, sql.placeholder('id')))
     .prepare()
-  const attached = db
-    .select({ copy: copies, kms })
-    .from(copies)
-    .innerJoin(kms, eq(kms.id, copies.kmsId))
-    .where(eq(copies.namespaceId, sql.placeholder('id')))
-    .prepare()
+  const attached = attachedCopies(database)
   return {
     byPath: (path) => byPath.get({ path }),
     byId: (id) => byId.get({ id }),
@@ -66,14 +61,13 @@ export function namespaceStore(database: Database): NamespaceStore {
         db.update(namespaces).set({ customMetadata }).where(eq(namespaces.id, id)).run()
         return customMetadata
       }),
-    attachedCopies: (id) => attached.all({ id }).map((row) => ({ copy: typedCopy(row.copy) as CopyRow, kms: row.kms })),
-    remove: (id, detached, operationIds, now) =>
+    attachedCopies: (id) => attached(id),
+    remove: (id, detached) =>
       database.write(() => {
         if (children.all({ parentId: id }).length > 0) throw new KeyferryError('conflict', 'the namespace has children')
-        const left = attached.all({ id }).map((row) => row.copy)
-        if (left.some((copy) => !detached.has(copy.id)))
+        if (attached(id).some(({ copy }) => !detached.settings.has(copy.id)))
           throw new KeyferryError('conflict', 'the namespace has distributed keys')
-        forgetNamespace(database, id, detached, operationIds, now)
+        forgetNamespace(database, id, detached)
       }),
   }
 }

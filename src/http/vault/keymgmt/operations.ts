@@ -21,7 +21,7 @@ export const operationAnswer = z.object({
 })
 
 /** What a caller has to know to go on looking: the operation that it is about from now on. */
-const followed = z.object({ operation_id: z.string() })
+export const followed = z.object({ operation_id: z.string() })
 
 export const operations = engineRoute('operation', {
   synopsis: 'List what is being done in KMSs, and what was.',

@@ -7,12 +7,13 @@ import { health } from './health.ts'
 import { init } from './init.ts'
 import { leader } from './leader.ts'
 import { licenseStatus } from './license-status.ts'
+import { metrics } from './metrics.ts'
 import { mount } from './mount.ts'
 import { mountTune } from './mount-tune.ts'
 import { mounts } from './mounts.ts'
 import { namespaceAt, namespaces } from './namespaces.ts'
 import { openApi } from './openapi.ts'
-import { sysOperation, sysOperations } from './operations.ts'
+import { sysOperation, sysOperationRetry, sysOperations } from './operations.ts'
 import { oldPolicies, oldPolicy, policies, policy } from './policies.ts'
 import { rateLimit, rateLimits } from './quotas.ts'
 import { remount, remountStatus } from './remount.ts'
@@ -41,6 +42,7 @@ export const sysRoutes: readonly Route<SystemCall>[] = [
   remountStatus,
   sysOperations,
   sysOperation,
+  sysOperationRetry,
   uiMounts,
   uiMount,
   policies,
@@ -59,5 +61,6 @@ export const sysRoutes: readonly Route<SystemCall>[] = [
   rateLimit,
   rotateSigningKey,
   licenseStatus,
+  metrics,
   openApi,
 ]

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { invalid } from '../../../core/errors.ts'
 import { decodeFields, present } from '../decode.ts'
 import { done } from '../envelope.ts'
-import { anyObject, text } from '../fields.ts'
+import { anyObject, boolean, text } from '../fields.ts'
+import { flag } from '../query.ts'
 import { systemRoute } from '../route.ts'
 import { mountAt } from './mount-at.ts'
 import { flags, keptConfig, mountAnswer, mountShape, tunableFields } from './mount-shape.ts'
@@ -10,7 +11,8 @@ import { flags, keptConfig, mountAnswer, mountShape, tunableFields } from './mou
 export const mount = systemRoute('mounts/:path+', {
   synopsis: 'Mount an engine, look at a mount, and remove it.',
   description: `
-Each mount is a world of its own. Removing one removes its keys and KMSs; copies in clouds stay there, and are named in a warning.`,
+Each mount is a world of its own. Removing one removes its keys and KMSs; copies in clouds stay there, and are named in a warning, unless
+"remove_remote=true" asks for their removal: then it goes on by itself, as LIST sys/operation shows.`,
   read: {
     capability: 'read',
     answers: { data: mountAnswer, repeat: true },
@@ -37,6 +39,8 @@ Each mount is a world of its own. Removing one removes its keys and KMSs; copies
   },
   delete: {
     capability: 'delete',
-    handler: async ({ core, namespace }, { path }) => done(await core.mounts.remove(namespace.id, path)),
+    query: z.object({ remove_remote: boolean('Removes its keys from their KMSs too; they are left there, else.') }),
+    handler: async ({ core, namespace }, { path }, query) =>
+      done(await core.mounts.remove(namespace.id, path, flag(query, 'remove_remote'))),
   },
 })

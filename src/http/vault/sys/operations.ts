@@ -1,5 +1,6 @@
 import { listOf } from '../envelope.ts'
-import { operationAnswer, operationShape } from '../keymgmt/operations.ts'
+import { noFields } from '../fields.ts'
+import { followed, operationAnswer, operationShape } from '../keymgmt/operations.ts'
 import { systemRoute } from '../route.ts'
 
 export const sysOperations = systemRoute('operation', {
@@ -22,6 +23,21 @@ export const sysOperation = systemRoute('operation/:id', {
     answers: { data: operationAnswer },
     handler: async ({ core, namespace }, { id }) => ({
       data: operationShape(await core.operations.readAny(namespace.id, id)),
+    }),
+  },
+})
+
+export const sysOperationRetry = systemRoute('operation/:id/retry', {
+  synopsis: 'Try an operation again now.',
+  description: `
+For one that is pending, or one that was refused where nothing was changed since; the latter goes on under another id, which is the answer.
+Anything else is an error. A removal that no key or mount leads to any more cannot be called off: there is nothing to go back to.`,
+  write: {
+    capability: 'update',
+    body: noFields,
+    answers: { data: followed },
+    handler: async ({ core, namespace }, { id }) => ({
+      data: { operation_id: await core.operations.retryAny(namespace.id, id) },
     }),
   },
 })

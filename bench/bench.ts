@@ -5,6 +5,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { audit } from './measure/audit.ts'
 import { disk } from './measure/disk.ts'
 import { distribution } from './measure/distribution.ts'
 import { lists, longList } from './measure/lists.ts'
@@ -32,6 +33,7 @@ const measurements: readonly Measurement[] = [
   readsBeside,
   generator,
   access,
+  audit,
   wrapping,
   distribution,
 ]

@@ -54,7 +54,6 @@ delete sys/quotas/rate-limit/:name                            delete        204
 read   sys/rotate/signing-key                                 sudo          404
 write  sys/rotate/signing-key                                 sudo          404
 read   sys/license/status                                     read          200
-read   sys/metrics                                            read          404
 read   sys/internal/specs/openapi                             read          200
 write  auth/token/create                                      update        200
 write  auth/token/create-orphan                               sudo          200
@@ -180,7 +179,6 @@ export const publicExpectations: Readonly<Record<string, number>> = {
 /** All that the app serves, and the status without any credentials. */
 export const appExpectations: Readonly<Record<string, number>> = {
   'ALL /v1/*': 403,
-  'GET /metrics': 403,
   'POST /oauth/token': 401,
   'POST /oauth/introspect': 401,
   'POST /oauth/revoke': 401,

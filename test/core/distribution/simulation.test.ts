@@ -3,24 +3,26 @@ import { faultsAtTheEnd } from './simulation/checks.ts'
 import { Life } from './simulation/life.ts'
 import { World } from './simulation/world.ts'
 
-/** `LIVES=10000 SEED=7 npx vitest run test/core/distribution/simulation.test.ts` runs more, or the same again. */
-const lives = Number(process.env.LIVES ?? 200)
+/** `SEED=7 npm run soak` runs 10,000 lives, or the same again; `MINUTES=60 npm run soak` as many as there is time for. */
+const leastLives = Number(process.env.LIVES ?? 200)
+const minutes = Number(process.env.MINUTES ?? 0)
 const seed = Number(process.env.SEED ?? 20_260_101)
 /** Lives that are lived side by side in one world. */
 const side = 50
 const hour = 3_600_000
 
-it(`${lives} random lives of keys end as they should, whatever goes wrong on the way`, {
-  timeout: 60_000 + lives * 500,
+it(`${leastLives} random lives of keys end as they should, whatever goes wrong on the way`, {
+  timeout: 60_000 + leastLives * 500 + minutes * 120_000,
 }, async () => {
   const started = performance.now()
   const totals: Record<string, number> = {}
   let hours = 0
-  for (let batch = 0; batch * side < lives; batch++) {
+  let lives = 0
+  for (let batch = 0; lives < leastLives || performance.now() - started < minutes * 60_000; batch++) {
     const world = new World(seed + batch)
     await world.open()
     const begun = world.time.now()
-    const count = Math.min(side, lives - batch * side)
+    const count = lives < leastLives ? Math.min(side, leastLives - lives) : side
     const all = Array.from({ length: count }, (_, index) => new Life(world, `life${batch * side + index}`))
     try {
       await world.time.run(Promise.all(all.map((life) => life.live())))
@@ -33,6 +35,7 @@ it(`${lives} random lives of keys end as they should, whatever goes wrong on the
       )
       expect(faults, `SEED=${seed + batch} LIVES=${count}`).toEqual([])
     } finally {
+      lives += count
       hours += (world.time.now() - begun) / hour
       for (const [fault, times] of Object.entries(world.faults)) totals[fault] = (totals[fault] ?? 0) + times
       await world.close()

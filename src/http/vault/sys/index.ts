@@ -7,7 +7,6 @@ import { health } from './health.ts'
 import { init } from './init.ts'
 import { leader } from './leader.ts'
 import { licenseStatus } from './license-status.ts'
-import { metrics } from './metrics.ts'
 import { mount } from './mount.ts'
 import { mountTune } from './mount-tune.ts'
 import { mounts } from './mounts.ts'
@@ -61,6 +60,5 @@ export const sysRoutes: readonly Route<SystemCall>[] = [
   rateLimit,
   rotateSigningKey,
   licenseStatus,
-  metrics,
   openApi,
 ]

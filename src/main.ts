@@ -4,9 +4,9 @@ import { didYouMean } from './config/nearest.ts'
 import { KeyferryError } from './core/errors.ts'
 
 interface Entry {
-  summary: string
-  /** For the help of all: those to begin with. Each command's own help has more. */
-  example?: string
+  /** One line in the help of all; commands that are alike share one, and the others name the first in `beside`. */
+  summary?: string
+  beside?: string
   /** Commands are loaded when they are called, so that help and start are quick. */
   load(): Promise<Command>
 }
@@ -14,21 +14,40 @@ interface Entry {
 const commands: Readonly<Record<string, Entry>> = {
   dev: {
     summary: 'a gateway to try things on, with a Key Vault emulator inside',
-    example: 'keyferry dev --listen 127.0.0.1:0 --env-file ./dev.env',
     load: () => import('./commands/dev.ts'),
   },
   init: {
     summary: 'make a data folder, and print the first root token',
-    example: 'keyferry init --data /var/lib/keyferry',
     load: () => import('./commands/init.ts'),
   },
   serve: {
     summary: 'run the gateway on a data folder',
-    example: 'keyferry serve --data /var/lib/keyferry --listen 127.0.0.1:8200',
     load: () => import('./commands/serve.ts'),
   },
+  config: {
+    summary: 'check settings, or show them with where each comes from',
+    load: () => import('./commands/config.ts'),
+  },
+  login: {
+    summary: 'log in to a gateway, for the commands that follow',
+    load: () => import('./commands/login.ts'),
+  },
+  status: {
+    summary: 'whether a gateway answers, and is unsealed',
+    load: () => import('./commands/status.ts'),
+  },
+  read: {
+    summary: 'show what is at a path of a gateway, or the names below it',
+    load: () => import('./commands/read.ts'),
+  },
+  list: { beside: 'read', load: () => import('./commands/list.ts') },
+  write: {
+    summary: 'make, change or delete what is at a path',
+    load: () => import('./commands/write.ts'),
+  },
+  delete: { beside: 'write', load: () => import('./commands/delete.ts') },
   audit: {
-    summary: 'check that an audit log is whole and unchanged',
+    summary: 'check that an audit log is whole, or view one tenant of it',
     load: () => import('./commands/audit.ts'),
   },
   backup: {
@@ -59,19 +78,20 @@ const commands: Readonly<Record<string, Entry>> = {
 
 function help(): string {
   const entries = Object.entries(commands)
-  const width = Math.max(...entries.map(([name]) => name.length)) + 2
+  const rows = entries.flatMap(([name, { summary }]) => {
+    const others = entries.filter(([, { beside }]) => beside === name).map(([other]) => other)
+    return summary === undefined ? [] : [[[name, ...others].join(', '), summary]]
+  })
+  const width = Math.max(...rows.map(([names = '']) => names.length)) + 2
   return `keyferry makes keys on your own ground and ferries them into cloud KMSs.
 
-Usage: keyferry COMMAND [FLAGS], keyferry COMMAND --help, keyferry --version
+Usage: keyferry COMMAND [FLAGS]     "keyferry COMMAND --help" has examples
+Begin with "keyferry dev"; for keys that matter, with init and serve.
 
-${entries.map(([name, { summary }]) => `  ${name.padEnd(width)}${summary}`).join('\n')}
+${rows.map(([names = '', summary]) => `  ${names.padEnd(width)}${summary}`).join('\n')}
 
-Examples:
-${entries.flatMap(([, { example }]) => (example === undefined ? [] : [`  ${example}`])).join('\n')}
-
-Exit codes: 0 done; 64 wrong usage; 65 the database is damaged or not of this
-root key; 69 a port or the database is in use; 73 a file cannot be made; 78 a
-setting or the data folder is not right; 1 a fault of the program.`
+Exit codes: 0 done; 1 a fault of the program; 2 a gateway refuses; 64 usage;
+65 damaged data; 69 in use, not there; 73 a file cannot be made; 78 settings.`
 }
 
 /**

@@ -22,11 +22,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/core/': ['src/core/', 'node:', 'jose'],
   'src/providers/azurekeyvault/': ['src/providers/azurekeyvault/', 'src/core/', 'node:', '@azure/'],
   'src/store/': ['src/store/', 'src/core/', 'node:', 'better-sqlite3', 'drizzle-orm'],
+  'src/telemetry/': ['src/telemetry/', 'src/core/', 'node:', 'prom-client'],
   'src/emulator/azurekeyvault/': ['src/emulator/azurekeyvault/', 'node:', 'zod', '@peculiar/x509', 'jose'],
   'src/http/': ['src/http/', 'src/web/', 'src/core/', 'hono', 'zod'],
   'src/web/': ['src/web/', 'hono'],
+  'src/client/': ['src/client/', 'src/config/exit-codes.ts', 'node:'],
   'src/serve/': ['src/serve/', 'src/http/', 'src/core/', 'node:', 'hono', '@hono/node-server'],
-  'src/config/': ['src/config/', 'src/core/', 'src/providers/azurekeyvault/options.ts', 'node:', 'zod'],
+  'src/config/': ['src/config/', 'src/core/', 'src/providers/azurekeyvault/options.ts', 'node:', 'zod', 'yaml'],
 }
 
 function breaches(file: string, imports: readonly string[]): string[] {

@@ -12,6 +12,7 @@ import { version } from '../version.ts'
 import { parseCommand, required } from './command.ts'
 import { checkDataFolder, databaseFile, refuseDevFolder } from './data-folder.ts'
 import { explainSystem, readText } from './files.ts'
+import { counted, startProgress } from './progress.ts'
 import { readRootKeys } from './root-keys.ts'
 
 const spec = {
@@ -48,22 +49,27 @@ export async function run(args: string[]): Promise<void> {
   refuseDevFolder(data)
   const recipient = recipientIn(flags.recipient)
   const roots = recipient ? undefined : await readRootKeys(settings, data)
+  const progress = startProgress()
   let building: string | undefined
   try {
     removeLeftOver(data)
     building = mkdtempSync(join(data, temporaryPrefix))
     const copy = join(building, databaseFile)
+    progress.show('Copying the database and checking the copy')
     const facts = copyDatabase(join(data, databaseFile), copy)
     const to = recipient ?? (roots && namedRoot(facts.rootId, roots))
     if (!to) throw new CommandError(exitCodes.config, 'there is nobody to seal the backup for')
     const { sealedFor, secret } = newSecret(to)
-    const bytes = await write(out, sealArchive(header(facts, sealedFor), secret, createReadStream(copy)))
+    const content = counted(createReadStream(copy), { progress, what: 'Encrypting', total: statSync(copy).size })
+    const bytes = await write(out, sealArchive(header(facts, sealedFor), secret, content))
     secret.fill(0)
+    progress.end()
     const who = recipient ? 'its recipient' : 'the root key'
     console.log(`Wrote ${out}: ${bytes} bytes, sealed for ${who}. To restore it, root key ${facts.rootId} is needed.`)
   } catch (error) {
     throw explainSystem(error, exitCodes.cannotCreate, 'the backup cannot be made')
   } finally {
+    progress.end()
     if (roots) zeroRoots(roots)
     if (building !== undefined) rmSync(building, { recursive: true, force: true })
   }

@@ -16,6 +16,8 @@ export interface CommandSpec {
   usage: string
   about: string
   options: Readonly<Record<string, Option>>
+  /** Options that have one letter as well: `{ f: 'force' }`. */
+  letters?: Readonly<Record<string, string>>
   examples: readonly string[]
 }
 
@@ -37,6 +39,21 @@ export function parseCommand<const Spec extends CommandSpec>(
   spec: Spec,
   args: string[],
 ): OptionValues<Spec> | undefined {
+  const parsed = parseWithOperands(spec, args)
+  const [operand] = parsed?.operands ?? []
+  if (operand !== undefined) throw usageError(spec, `"${operand}" is not expected: the command takes only flags`)
+  return parsed?.options
+}
+
+/**
+ * Reads the arguments of a command that takes more than flags, `operands`, in their order. Flags may have one dash, as for Vault's
+ * command line. Else as `parseCommand`.
+ */
+export function parseWithOperands<const Spec extends CommandSpec>(
+  spec: Spec,
+  given: string[],
+): { options: OptionValues<Spec>; operands: string[] } | undefined {
+  const args = withTwoDashes(spec, given)
   if (args.some((arg) => arg === '--help' || arg === '-h')) {
     console.log(commandHelp(spec))
     return undefined
@@ -45,10 +62,13 @@ export function parseCommand<const Spec extends CommandSpec>(
   for (const [name, { type }] of Object.entries(spec.options)) options[name] = { type }
   const { tokens } = parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true })
   const values: Record<string, string | boolean> = {}
+  const operands: string[] = []
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
-    if (token.kind === 'positional')
-      throw usageError(spec, `"${token.value}" is not expected: the command takes only flags`)
+    if (token.kind === 'positional') {
+      operands.push(token.value)
+      continue
+    }
     const option = Object.hasOwn(spec.options, token.name) ? spec.options[token.name] : undefined
     if (!option) {
       const near = didYouMean(token.name, Object.keys(spec.options), (name) => `--${name}`)
@@ -57,7 +77,18 @@ export function parseCommand<const Spec extends CommandSpec>(
     if (token.name in values) throw usageError(spec, `${token.rawName} is given twice`)
     values[token.name] = option.type === 'boolean' ? flag(spec, token) : value(spec, option, token)
   }
-  return values as OptionValues<Spec>
+  return { options: values as OptionValues<Spec>, operands }
+}
+
+/** `-field=x` as `--field=x`, and a letter as the option that it stands for, up to a `--`. */
+function withTwoDashes({ options, letters = {} }: CommandSpec, args: readonly string[]): string[] {
+  const end = args.indexOf('--')
+  return args.map((arg, index) => {
+    const [, name = '', rest = ''] = /^-([a-z][a-z-]*)(=.*)?$/s.exec(arg) ?? []
+    if (name === '' || (end >= 0 && index > end)) return arg
+    const long = Object.hasOwn(letters, name) ? letters[name] : Object.hasOwn(options, name) ? name : undefined
+    return long === undefined ? arg : `--${long}${rest}`
+  })
 }
 
 interface OptionToken {
@@ -89,8 +120,11 @@ export function required(spec: CommandSpec, name: string, given: string | undefi
 }
 
 export function commandHelp(spec: CommandSpec): string {
+  const letterOf = Object.fromEntries(
+    Object.entries(spec.letters ?? {}).map(([letter, name]) => [name, `-${letter}, `]),
+  )
   const rows = Object.entries(spec.options).map(([name, { value, help }]) => [
-    `  --${name}${value === undefined ? '' : ` ${value}`}`,
+    `  ${letterOf[name] ?? ''}--${name}${value === undefined ? '' : ` ${value}`}`,
     help,
   ])
   const width = Math.max(0, ...rows.map(([left = '']) => left.length)) + 2

@@ -70,7 +70,10 @@ function refuseUnlessEmpty(path: string): void {
     throw new CommandError(exitCodes.cannotCreate, `the data folder ${path} cannot be made: ${systemReason(error)}`)
   }
   if (names.includes(databaseFile)) {
-    throw new CommandError(exitCodes.cannotCreate, `${path} is a data folder already: nothing was changed`)
+    throw new CommandError(
+      exitCodes.cannotCreate,
+      `${path} is a data folder already: nothing was changed. Choose another, or go on with this one`,
+    )
   }
   if (names.includes(rootKeyFile)) {
     throw new CommandError(

@@ -104,7 +104,7 @@ async function openDevFolder(folder: string): Promise<DevPrincipal> {
     if (!existsSync(file)) {
       throw new CommandError(
         exitCodes.config,
-        `${folder} is a data folder of "keyferry serve": dev mode, with its root token of any kind, stays away from it`,
+        `${folder} is a data folder of "keyferry serve": dev mode, with its root token of any kind, stays away from it. Choose another folder`,
       )
     }
     checkDataFolder(folder)

@@ -1,14 +1,15 @@
+import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
 import { exitCodes } from '../config/exit-codes.ts'
 import { worstOf } from '../core/kms/diagnose.ts'
 import type { Finding } from '../core/kms/provider.ts'
 import { parseCommand, usageError } from './command.ts'
+import { formatOf, formatOption } from './format.ts'
 
 const spec = {
   name: 'doctor',
   usage: '--kms NAME [--mount PATH] | --data DIR',
   about: `With --kms, asks a running gateway what stands between a KMS and its first key: name, TLS, clock, token, permissions,
-kind of vault, key encryption key. Nothing is changed in the cloud. VAULT_ADDR and VAULT_TOKEN say where and as whom,
-as for the Vault command line (VAULT_NAMESPACE and VAULT_CACERT too).
+kind of vault, key encryption key. Nothing is changed in the cloud. Where and as whom is as for "keyferry read".
 With --data, looks at a data folder while no gateway is needed: modes, root key, database, room on the disk.
 
 Exit codes: 0 all is well, 10 there are warnings, 20 there are errors; others as of every command.`,
@@ -17,7 +18,8 @@ Exit codes: 0 all is well, 10 there are warnings, 20 there are errors; others as
     mount: { type: 'string', value: 'PATH', help: 'where its engine is mounted: keymgmt unless told' },
     data: { type: 'string', value: 'DIR', help: 'the data folder to look at' },
     'root-key-file': { type: 'string', value: 'FILE', help: 'with --data: the root key, when it is not DIR/root.key' },
-    format: { type: 'string', value: 'FORMAT', help: 'text (unless told) or json' },
+    format: formatOption,
+    ...gatewayOptions,
   },
   examples: ['keyferry doctor --kms prod', 'keyferry doctor --data /var/lib/keyferry --format json'],
 } as const
@@ -33,16 +35,15 @@ const exitCodeOf: Readonly<Record<Finding['level'], number>> = {
 export async function run(args: string[]): Promise<void> {
   const options = parseCommand(spec, args)
   if (!options) return
-  const { kms, data, mount, format = 'text' } = options
-  if (format !== 'text' && format !== 'json')
-    throw usageError(spec, `--format ${format} is not known: text and json are`)
+  const { kms, data, mount } = options
+  const format = formatOf(spec, options.format)
   if ((kms === undefined) === (data === undefined)) throw usageError(spec, 'one of --kms NAME and --data DIR is needed')
   const findings =
     kms !== undefined
       ? await (await import('./doctor-kms.ts')).diagnoseKms({
           kms,
           mount: mount ?? 'keymgmt',
-          environment: process.env,
+          gateway: gatewayOf(options, process.env),
         })
       : (await import('./doctor-data.ts')).diagnoseData({
           folder: data ?? '',

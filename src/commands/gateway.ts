@@ -9,11 +9,15 @@ import { createKeyGenerator, type KeyGeneratorOptions } from '../core/keys/pool.
 import { ProviderRegistry } from '../core/kms/registry.ts'
 import type { RootKeys } from '../core/seal/unsealing.ts'
 import { createApp } from '../http/app.ts'
+import type { AppOptions } from '../http/options.ts'
 import { type AzureOptions, createAzureKeyVaultProvider } from '../providers/azurekeyvault/index.ts'
 import { denoApi, serveDeno } from '../serve/deno.ts'
-import { serveNode } from '../serve/node.ts'
+import { type NodeOptions, type Served, serveNode } from '../serve/node.ts'
+import type { Tls } from '../serve/tls.ts'
 import { openStore } from '../store/sqlite/index.ts'
+import { createTelemetry } from '../telemetry/index.ts'
 import { version } from '../version.ts'
+import { failpoints } from './failpoints.ts'
 
 export interface GatewayOptions {
   /** Path of the database. */
@@ -21,14 +25,19 @@ export interface GatewayOptions {
   rootKeys: RootKeys
   azure: AzureOptions
   listen: ListenAddress
-  /** PEM. */
-  tls?: { cert: string; key: string } | undefined
+  tls?: Tls | undefined
+  /** How requests are taken. */
+  http?: Omit<NodeOptions, 'host' | 'port' | 'tls'> | undefined
+  /** Under which origin clients reach it; by the host of each request unless told. */
+  publicUrl?: string | undefined
   keyPool?: KeyGeneratorOptions['pool']
   audit?: AuditOptions | undefined
   limits?: NamespaceLimits | undefined
   reconcileEveryMs?: number | undefined
   /** Of issuers of JWTs that may be read at any address. */
   issuerHosts?: string[] | undefined
+  /** Who may read the metrics. */
+  metrics?: AppOptions['metrics'] | undefined
   context: Context
   /** Called before the port opens. */
   prepare?: (core: Core) => Promise<void>
@@ -39,6 +48,8 @@ export interface Gateway {
   url: string
   /** After files were moved away: opens the audit log anew. */
   reopen(): Promise<void>
+  /** As a server's: not there without TLS, nor where the platform cannot do it. */
+  replaceTls: Served['replaceTls']
   /** Takes no new requests, waits up to `graceMs` for those under way, and closes the database last. */
   close(graceMs: number): Promise<void>
 }
@@ -46,13 +57,18 @@ export interface Gateway {
 /** Puts the parts together and listens. What fails leaves nothing open. Throws a sentence for whatever the operator can mend. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { rootKeys, listen, tls, context } = options
-  const registry = new ProviderRegistry().register(createAzureKeyVaultProvider(options.azure))
+  const crash = failpoints(process.env.KEYFERRY_FAILPOINT)
+  const azure = createAzureKeyVaultProvider(options.azure)
+  const registry = new ProviderRegistry().register(crash?.provider(azure) ?? azure)
   const generator = createKeyGenerator(options.keyPool ? { pool: options.keyPool } : {})
   const undo: (() => unknown)[] = [() => generator.close()]
   try {
-    const store = openStore({ file: options.database })
+    const opened = openStore({ file: options.database, warn: (message) => context.log('warn', message) })
+    const store = crash?.store(opened) ?? opened
     undo.unshift(() => store.close())
+    const telemetry = createTelemetry(version)
     const core = await createCore({
+      observer: telemetry,
       store,
       rootKey: rootKeys.current,
       previousRootKey: rootKeys.previous,
@@ -66,12 +82,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     })
     undo.unshift(() => core.close())
     await options.prepare?.(core)
-    const app = createApp(core, { version })
+    const app = createApp(core, {
+      version,
+      telemetry,
+      publicUrl: options.publicUrl,
+      ...(options.http?.maxBodyBytes && { maxBodyBytes: options.http.maxBodyBytes }),
+      ...(options.metrics && { metrics: options.metrics }),
+    })
     const serve = denoApi() ? serveDeno : serveNode
-    const server = await serve(app, { ...listen, ...(tls && { tls }) }).catch(refused)
+    const server = await serve(app, { ...options.http, ...listen, ...(tls && { tls }) }).catch(refused)
     return {
       url: server.url,
       reopen: () => core.audit.reopen(),
+      replaceTls: server.replaceTls,
       close: async (graceMs) => {
         await server.close(graceMs)
         await core.close()

@@ -1,16 +1,17 @@
 import { resolve } from 'node:path'
-import { parseCommand, required, usageError } from './command.ts'
+import { parseCommand, required } from './command.ts'
 import { makeDataFolder } from './data-folder.ts'
+import { formatOf, formatOption } from './format.ts'
 
 const spec = {
   name: 'init',
-  usage: '--data DIR [--format text|json]',
+  usage: '--data DIR [--format table|json]',
   about: `Makes a data folder: the root key (root.key, mode 0600) and the database (keyferry.db). Prints the first root
 token, this once, as the last line. Keep a copy of root.key in another place: without it nothing in the database
 can be opened again, by anybody.`,
   options: {
     data: { type: 'string', value: 'DIR', help: 'the folder to make; it must not exist, or be empty' },
-    format: { type: 'string', value: 'FORMAT', help: 'text (unless told) or json: one line with root_token' },
+    format: { ...formatOption, help: 'table (unless told), for people, or json: one line with root_token' },
   },
   examples: ['keyferry init --data /var/lib/keyferry', 'keyferry init --data ./data --format json | jq -r .root_token'],
 } as const
@@ -19,9 +20,7 @@ export async function run(args: string[]): Promise<void> {
   const options = parseCommand(spec, args)
   if (!options) return
   const data = required(spec, 'data', options.data ?? process.env.KEYFERRY_DATA)
-  const format = options.format ?? 'text'
-  if (format !== 'text' && format !== 'json')
-    throw usageError(spec, `--format ${format} is not known: text and json are`)
+  const format = formatOf(spec, options.format)
   const token = await makeDataFolder(data)
   if (format === 'json') {
     console.log(JSON.stringify({ data: resolve(data), root_token: token }))

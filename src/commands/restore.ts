@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { exitCodes } from '../config/exit-codes.ts'
@@ -15,6 +15,7 @@ import { compared } from './clouds.ts'
 import { parseCommand, required } from './command.ts'
 import { buildDataFolder, databaseFile } from './data-folder.ts'
 import { explainSystem, readText } from './files.ts'
+import { counted, type Progress, startProgress } from './progress.ts'
 import { readRootKeys } from './root-keys.ts'
 
 const spec = {
@@ -51,15 +52,19 @@ export async function run(args: string[]): Promise<void> {
   const file = required(spec, 'in', flags.in)
   const identity = identityIn(flags.identity)
   const roots = await readRootKeys(settings, undefined)
+  const progress = startProgress()
   try {
     const { token, revoked, madeAt, report } = await buildDataFolder(data, async (building) => {
       const database = join(building, databaseFile)
-      const header = await unpack(file, database, (one) => secretOf(one, listRoots(roots), identity))
+      const header = await unpack(file, database, progress, (one) => secretOf(one, listRoots(roots), identity))
+      progress.show('Checking the database')
       checkDatabase(database)
       const restored = await openAndRevoke(database, roots, header.madeAt)
+      progress.show('Comparing the copies of keys with their clouds')
       const report = flags.offline ? undefined : await compared(database, roots, settings)
       return { ...restored, madeAt: header.madeAt, report }
     })
+    progress.end()
     console.log(`Made ${resolve(data)} of the backup of ${new Date(madeAt).toISOString()}.
 
 Revoked: ${count(revoked.tokens, 'token')}, ${count(revoked.secretIds, 'secret id')}, ${count(revoked.wrapped, 'wrapped answer')}.
@@ -70,12 +75,18 @@ The root key is not in the folder: give it to "keyferry serve" as it was given h
 The new root token, shown this once:
 ${token}`)
   } finally {
+    progress.end()
     zeroRoots(roots)
   }
 }
 
 /** Decrypts the backup into a file; gives its header. Throws a sentence that names the backup. */
-async function unpack(file: string, to: string, secretFor: (header: ArchiveHeader) => Buffer): Promise<ArchiveHeader> {
+async function unpack(
+  file: string,
+  to: string,
+  progress: Progress,
+  secretFor: (header: ArchiveHeader) => Buffer,
+): Promise<ArchiveHeader> {
   try {
     const { header, content } = await openArchive(createReadStream(file), (one) => {
       if (one.schema > knownSchema())
@@ -87,7 +98,8 @@ async function unpack(file: string, to: string, secretFor: (header: ArchiveHeade
     })
     const handle = await open(to, 'wx', 0o600)
     try {
-      for await (const piece of content) await handle.writeFile(piece)
+      const total = statSync(file).size
+      for await (const piece of counted(content, { progress, what: 'Decrypting', total })) await handle.writeFile(piece)
       await handle.sync()
     } finally {
       await handle.close()

@@ -16,6 +16,7 @@ import { openStore } from '../store/sqlite/index.ts'
 import { parseCommand, required } from './command.ts'
 import { checkDataFolder, databaseFile } from './data-folder.ts'
 import { createLog } from './log.ts'
+import { type Progress, startProgress } from './progress.ts'
 import { readRootKeys } from './root-keys.ts'
 
 const spec = {
@@ -59,19 +60,23 @@ export async function run(args: string[]): Promise<void> {
   if (flags['make-key']) return makeKey(data)
   const roots = await readRootKeys(settings, data)
   const store = openStore({ file: join(data, databaseFile) })
+  const progress = startProgress()
   const keyring = new Keyring(listRoots(roots), store.namespaces, () => store.meta.get('root_id'))
   try {
     await forgetDead(store)
-    if (roots.previous || !flags['data-keys']) await changeRoot(store, keyring, roots)
-    if (flags['data-keys']) await replaceDataKeys(store, keyring)
+    if (roots.previous || !flags['data-keys']) await changeRoot(store, keyring, roots, progress)
+    if (flags['data-keys']) await replaceDataKeys(store, keyring, progress)
   } finally {
+    progress.end()
     keyring.close()
     store.close()
   }
 }
 
-async function changeRoot(store: Store, keyring: Keyring, roots: RootKeys): Promise<void> {
+async function changeRoot(store: Store, keyring: Keyring, roots: RootKeys, progress: Progress): Promise<void> {
+  progress.show('Sealing the data key of every namespace anew')
   const { from, to, rewrapped, holders } = await rotateRoot({ context: systemContext, store, keyring }, roots)
+  progress.end()
   const done = from === undefined ? `is under root key ${to} already` : `is now under root key ${to}`
   console.log(`The database ${done}; ${rewrapped} data keys were sealed anew.`)
   const names = holders.map(({ name }) => name).join(', ')
@@ -82,26 +87,33 @@ async function changeRoot(store: Store, keyring: Keyring, roots: RootKeys): Prom
 }
 
 /** Every namespace gets a fresh data key. Gateways that run seal the rest anew; where none does, it is done here. */
-async function replaceDataKeys(store: Store, keyring: Keyring): Promise<void> {
+async function replaceDataKeys(store: Store, keyring: Keyring, progress: Progress): Promise<void> {
   const context = { ...systemContext, log: createLog({ level: 'error' }) }
   let namespaces = 0
   for (let after = ''; ; ) {
     const ids = await store.seal.namespaceIds(after, 100)
     for (const id of ids) await store.seal.replaceDataKey(await keyring.newDataKey(id, context.now()))
     namespaces += ids.length
+    progress.show(`Namespaces with fresh data keys: ${namespaces}`)
     const last = ids.at(-1)
     if (last === undefined) break
     after = last
   }
+  progress.end()
   console.log(`${namespaces} namespaces have fresh data keys.`)
   const live = await store.seal.live(context.now() - staleAfterMs)
   if (live.length > 0) {
     console.log(`What is under the old ones is being sealed anew by ${live.map(({ name }) => name).join(', ')}.`)
     return
   }
+  progress.show('Sealing anew what is under the old ones')
   const left = await resealReplaced({ context, store, keyring, graceMs: 0 })
+  progress.end()
   if (left > 0) {
-    throw new CommandError(exitCodes.data, `${left} old data keys are kept, since something under them does not open`)
+    throw new CommandError(
+      exitCodes.data,
+      `${left} old data keys are kept, since something under them does not open. A gateway's log names it; a backup of before may have it whole`,
+    )
   }
   console.log('Everything was sealed anew, and the old data keys are gone.')
 }
@@ -129,9 +141,15 @@ function makeKey(data: string): void {
   const file = join(data, rootKeyFile)
   const previous = `${file}-previous`
   const fresh = `${file}-new`
-  const refuse = (problem: string) => new CommandError(exitCodes.cannotCreate, `${problem}: nothing was changed`)
-  if (!existsSync(file)) throw refuse(`${data} has no ${rootKeyFile}`)
-  if (existsSync(previous)) throw refuse(`${previous} is there already, of a rotation that is not finished`)
+  const refuse = (problem: string, advice = '') =>
+    new CommandError(exitCodes.cannotCreate, `${problem}: nothing was changed${advice}`)
+  if (!existsSync(file)) {
+    throw refuse(`${data} has no ${rootKeyFile}`, '. Where the root key is elsewhere, make the new one there')
+  }
+  if (existsSync(previous)) {
+    const advice = `. Finish that one with "keyferry rotate-root --data ${data}", then move the file to its backups`
+    throw refuse(`${previous} is there already, of a rotation that is not finished`, advice)
+  }
   const root = newRootKey()
   try {
     rmSync(fresh, { force: true })

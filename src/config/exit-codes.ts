@@ -5,6 +5,8 @@ export const exitCodes = {
   ok: 0,
   /** A fault of the program. */
   failure: 1,
+  /** As Vault's command line: a gateway that is asked refuses, is sealed, or does not answer. */
+  refused: 2,
   /** EX_USAGE: an unknown command or flag, or one without its value. */
   usage: 64,
   /** EX_DATAERR: the database is damaged, newer than this version, or not of this root key. */

@@ -1,132 +1,114 @@
-import { readFileSync } from 'node:fs'
-import type * as z from 'zod'
 import { oneOf } from '../core/errors.ts'
-import { CommandError, exitCodes, systemReason } from './exit-codes.ts'
+import { CommandError, exitCodeOf, exitCodes } from './exit-codes.ts'
+import { readConfigFile } from './file.ts'
 import { didYouMean } from './nearest.ts'
+import { checkTree, type Problem } from './problems.ts'
 import { type Settings, settingsSchema } from './settings.ts'
-import { otherVariables, serviceLink, sources } from './sources.ts'
+import { otherVariables, type Source, serviceLink, sources } from './sources.ts'
+import { merge, type Tree, valueAt, withValue } from './tree.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
+export type Flags = Readonly<Record<string, string | boolean | undefined>>
 
-type Tree = { [name: string]: unknown }
+/** Settings of one kind of place. */
+interface Layer {
+  tree: unknown
+  /** Names a setting as it was written there, for the beginning of a sentence. */
+  name(path: readonly PropertyKey[]): string
+  /** Where in that place a setting is: `--listen`, `KEYFERRY_LISTEN`, `keyferry.yaml:3`. */
+  at(path: readonly PropertyKey[]): string
+  /** The line of a setting, for problems to be told in their order. */
+  lineOf?(path: readonly PropertyKey[]): number
+}
+
+export interface Loaded {
+  /** What is in force; settings with problems are as if they had not been given. */
+  settings: Settings
+  problems: Problem[]
+  /** Where a setting is said; undefined where it is nowhere, and has its default. */
+  originOf(path: readonly string[]): string | undefined
+  /** `FILE:LINE: NAME` of a setting that the file says and nothing above it, for the beginning of a sentence. */
+  placeOf(path: readonly string[]): string | undefined
+}
 
 /**
- * The settings in force: flags before environment before the file that `--config` or KEYFERRY_CONFIG names. Throws a `CommandError`
+ * The settings in force: flags before environment before the file that `--config` or KEYFERRY_CONFIG names. Throws a `CommandError` (78)
  * that names the place, the setting and what is allowed; a setting or KEYFERRY_ variable that is not known is refused too.
  */
-export function loadSettings(
-  flags: Readonly<Record<string, string | boolean | undefined>>,
-  environment: Environment,
-): Settings {
+export function loadSettings(flags: Flags, environment: Environment): Settings {
+  return inForce(flags, environment).settings
+}
+
+/** The same with where each setting was said. */
+export function inForce(flags: Flags, environment: Environment): Loaded {
+  const loaded = readSettings(flags, environment)
+  const [first, ...others] = loaded.problems.map(({ sentence }) => new CommandError(exitCodes.config, sentence))
+  if (first) throw firstOf(first, others)
+  return loaded
+}
+
+/** What stops a command of several errors: the first, which says that there are more. */
+export function firstOf(first: Error, others: readonly Error[]): Error {
+  if (others.length === 0) return first
+  const more = `(and ${others.length} more: "keyferry config check" tells all)`
+  return new CommandError(exitCodeOf(first), `${first.message} ${more}`, { cause: first })
+}
+
+/** The settings with all that is wrong with them. Throws a `CommandError` (78) only where the file cannot be read or parsed. */
+export function readSettings(flags: Flags, environment: Environment): Loaded {
   const file = typeof flags.config === 'string' ? flags.config : environment.KEYFERRY_CONFIG
   const layers = [
-    file === undefined ? {} : check(readConfigFile(file), (path) => `${file}: ${path}`),
-    check(fromEnvironment(environment), (path) => named(path)?.variable ?? path),
-    check(
-      pick(({ flag }) => flags[flag]),
-      (path) => `--${named(path)?.flag ?? path}`,
+    ...(file === undefined ? [] : [fileLayer(file)]),
+    sourceLayer(
+      ({ variable }) => environment[variable],
+      ({ variable }) => variable,
+    ),
+    sourceLayer(
+      ({ flag }) => flags[flag],
+      ({ flag }) => `--${flag}`,
     ),
   ]
-  return layers.reduce(merge) as Settings
-}
-
-function readConfigFile(file: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new CommandError(exitCodes.config, `the configuration file ${file} cannot be read: ${systemReason(error)}`)
+  const sayer = (path: readonly string[]) => layers.findLast(({ tree }) => valueAt(tree, path) !== undefined)
+  const checked = layers.map(({ tree, name, lineOf = () => 0 }) => {
+    const { good, problems } = checkTree(tree, name)
+    return { good, problems: problems.sort((one, other) => lineOf(one.path) - lineOf(other.path)) }
+  })
+  return {
+    settings: settingsSchema.parse(checked.map(({ good }) => good).reduce(merge)),
+    problems: [...unknownVariables(environment), ...checked.flatMap(({ problems }) => problems)],
+    originOf: (path) => sayer(path)?.at(path),
+    placeOf(path) {
+      const layer = sayer(path)
+      return layer?.lineOf && layer.name(path)
+    },
   }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new CommandError(exitCodes.config, `the configuration file ${file} is not JSON: ${(error as Error).message}`)
+}
+
+function fileLayer(file: string): Layer {
+  const { tree, lineOf } = readConfigFile(file)
+  const at = (path: readonly PropertyKey[]) => `${file}:${lineOf(path)}`
+  return { tree, at, lineOf, name: (path) => `${at(path)}: ${path.join('.')}` }
+}
+
+function sourceLayer(said: (source: Source) => unknown, nameOf: (source: Source) => string): Layer {
+  const name = (path: readonly PropertyKey[]) => {
+    const source = sources.find((one) => one.path.join('.') === path.join('.'))
+    return source ? nameOf(source) : path.join('.')
   }
+  const tree = sources.reduce<Tree>((rest, source) => {
+    const value = said(source)
+    return value === undefined ? rest : withValue(rest, source.path, value)
+  }, {})
+  return { tree, name, at: name }
 }
 
-function fromEnvironment(environment: Environment): Tree {
-  const known = [...sources.map((source) => source.variable), ...otherVariables]
-  for (const name of Object.keys(environment)) {
-    if (!name.startsWith('KEYFERRY_') || serviceLink.test(name) || known.includes(name)) continue
-    throw new CommandError(
-      exitCodes.config,
-      `unknown environment variable ${name}${didYouMean(name, known, (near) => near)}: known are ${oneOf(known)}`,
-    )
-  }
-  return pick(({ variable }) => environment[variable])
-}
-
-/** A tree of the settings that `valueFor` knows. */
-function pick(valueFor: (source: (typeof sources)[number]) => unknown): Tree {
-  const tree: Tree = {}
-  for (const source of sources) {
-    const value = valueFor(source)
-    if (value === undefined) continue
-    const [first, second] = source.path
-    if (second === undefined) tree[first] = value
-    else tree[first] = { ...(tree[first] as Tree | undefined), [second]: value }
-  }
-  return tree
-}
-
-function named(path: string): (typeof sources)[number] | undefined {
-  return sources.find((source) => source.path.join('.') === path)
-}
-
-function check(tree: unknown, place: (path: string) => string): Settings {
-  const result = settingsSchema.safeParse(tree)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new CommandError(exitCodes.config, issue ? sentence(issue, tree, place) : result.error.message)
-}
-
-function sentence(issue: z.core.$ZodIssue, tree: unknown, place: (path: string) => string): string {
-  const path = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') {
-    const [unknown = ''] = issue.keys
-    const known = settingsAt(issue.path)
-    const full = [...issue.path, unknown].join('.')
-    return `${place(full)} is no setting${didYouMean(unknown, known)}: known here are ${oneOf(known)}`
-  }
-  if (issue.code === 'invalid_value') return `${place(path)} must be ${oneOf(issue.values.map(String))}`
-  if (path === '') return `${place('')}the configuration must be one JSON object of settings, not ${describe(tree)}`
-  const problem = issue.message.startsWith('must ') ? issue.message : `is not allowed: ${issue.message}`
-  return `${place(path)} ${problem}`
-}
-
-/** Names of the settings in one object of the schema. */
-function settingsAt(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = settingsSchema
-  for (const part of path) schema = unwrap(childOf(unwrap(schema), part))
-  const shape = (schema as { shape?: Record<string, unknown> }).shape
-  return Object.keys(shape ?? {})
-}
-
-function childOf(schema: unknown, part: PropertyKey): unknown {
-  const { shape, valueType } = schema as { shape?: Record<PropertyKey, unknown>; valueType?: unknown }
-  return shape?.[part] ?? valueType
-}
-
-function unwrap(schema: unknown): unknown {
-  const optional = schema as { def?: { type?: string; innerType?: unknown } } | undefined
-  return optional?.def?.type === 'optional' ? optional.def.innerType : schema
-}
-
-function describe(value: unknown): string {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`
-}
-
-/** The upper layer's settings win, one by one. */
-function merge(lower: Tree, upper: Tree): Tree {
-  const result: Tree = { ...lower }
-  for (const [name, value] of Object.entries(upper)) {
-    const below = result[name]
-    result[name] = isTree(below) && isTree(value) ? merge(below, value) : value
-  }
-  return result
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function unknownVariables(environment: Environment): Problem[] {
+  const known = [...sources.map(({ variable }) => variable), ...otherVariables]
+  const unknown = Object.keys(environment).filter(
+    (name) => name.startsWith('KEYFERRY_') && !serviceLink.test(name) && !known.includes(name),
+  )
+  return unknown.map((name) => {
+    const near = didYouMean(name, known, (one) => one)
+    return { path: [], sentence: `unknown environment variable ${name}${near}: known are ${oneOf(known)}` }
+  })
 }

@@ -21,6 +21,7 @@ import { OperationWaiter } from './distribution/operations.ts'
 import { defaultTiming, Reconciler, type Timing } from './distribution/reconciler.ts'
 import { DistributionService } from './distribution/service.ts'
 import { KeyferryError } from './errors.ts'
+import type { Figures } from './figures.ts'
 import { IdempotencyService } from './idempotency.ts'
 import { issuer } from './initialise.ts'
 import { autoRotation } from './keys/auto-rotation.ts'
@@ -35,6 +36,7 @@ import { Keyring } from './seal/keyring.ts'
 import type { RootKey } from './seal/root-key.ts'
 import { listRoots, namedRoot } from './seal/unsealing.ts'
 import type { NamespaceRow, Store } from './store.ts'
+import { noObserver, type Observer } from './telemetry.ts'
 
 export { initialise } from './initialise.ts'
 
@@ -56,6 +58,8 @@ export interface CoreParts {
   issuerDocuments?: FetchRules
   /** How much each namespace may have; any number unless told. */
   limits?: NamespaceLimits
+  /** Counts what happens; nobody does unless told. */
+  observer?: Observer
 }
 
 /** What Keyferry is, without HTTP, SQL or a cloud. */
@@ -87,7 +91,8 @@ export interface Core {
   freshen(): boolean
   /** Differs whenever something in the mount may have changed since, as far as `freshen` knows: for caches of answers. */
   stamp(mountId: string): number
-  stats(): { keyPool: ReturnType<KeyGenerator['stats']> }
+  /** How it stands, for monitoring. */
+  figures(): Promise<Figures>
   /** Takes no new work, waits for calls under way, closes connections and key material. The store stays the caller's to close. */
   close(): Promise<void>
 }
@@ -96,6 +101,7 @@ export interface Core {
 export async function createCore(parts: CoreParts): Promise<Core> {
   const { store, rootKey, registry, generator } = parts
   const context = parts.context ?? systemContext
+  const observer = parts.observer ?? noObserver
   const instanceId = await store.meta.get('instance_id')
   const rootId = await store.meta.get('root_id')
   if (instanceId === undefined || rootId === undefined) {
@@ -113,7 +119,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
   )
   const audit = await openAudit({ context, store, keyring }, parts.audit)
   const operations = new OperationWaiter(context, store.operations)
-  const connections = new Connections({ context, store, keyring, registry })
+  const connections = new Connections({ context, store, keyring, registry, audit, observer })
   const reconciler = new Reconciler({
     context,
     store,
@@ -121,6 +127,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     connections,
     keyring,
     operations,
+    observer,
     timing: parts.timing ?? defaultTiming,
   })
   const authenticator = new Authenticator({ context, store, signer })
@@ -161,6 +168,7 @@ export async function createCore(parts: CoreParts): Promise<Core> {
     store,
     connections,
     operations,
+    observer,
     timing: { ...defaultLookTiming, ...parts.lookTiming },
   })
   const keys = new KeyService({ context, store, keyring, generator, operations })
@@ -207,7 +215,17 @@ export async function createCore(parts: CoreParts): Promise<Core> {
       return changed
     },
     stamp: (mountId) => store.stamp(mountId),
-    stats: () => ({ keyPool: generator.stats() }),
+    figures: async () => ({
+      keyPool: generator.stats(),
+      audit: audit.figures(),
+      seal: {
+        rotatingRootKey: (await store.seal.rootRotation()) !== undefined,
+        replacedDataKeys: (await store.seal.replaced()).length,
+      },
+      held: (await store.restore.hold()) !== undefined,
+      copiesInWork: reconciler.running,
+      store: await store.figures.read(),
+    }),
     close: async () => {
       await sweeper.close()
       await rotations.close()

@@ -20,7 +20,7 @@ export async function initialise(store: Store, root: RootKey, context: Context =
     createdAt: now,
     deletedAt: null,
   }
-  const { row: dataKey, sealer } = newDataKey(root, namespace.id, now)
+  const { row: dataKey, sealer, zero } = newDataKey(root, namespace.id, now)
   const signingKey = newSigningKey(sealer, context.uuid(), now)
   const token = rootToken(context, namespace.id, 'auth/token/root')
   const instanceId = context.uuid()
@@ -43,7 +43,11 @@ export async function initialise(store: Store, root: RootKey, context: Context =
   })
   const signer = new TokenSigner(issuer(instanceId), [signingKey], sealer)
   const authenticator = new Authenticator({ context, store, signer })
-  return await new TokenService({ context, store, signer, authenticator }).sign(token)
+  try {
+    return await new TokenService({ context, store, signer, authenticator }).sign(token)
+  } finally {
+    zero()
+  }
 }
 
 /** `iss` of the tokens of an instance. */

@@ -2,8 +2,10 @@ import type { RestoreStore } from './backup/restore-store.ts'
 import type { IdempotencyStore } from './idempotency.ts'
 import type { SealStore } from './seal/seal-store.ts'
 import type { CopyStore, OperationStore } from './store/copies.ts'
+import type { FigureStore } from './store/figures.ts'
 import type { KeyStore, KmsStore, WrappingKeyStore } from './store/keys.ts'
 import type { LookStore } from './store/looks.ts'
+import type { ProcessStore } from './store/processes.ts'
 import type {
   AuditStore,
   MetaStore,
@@ -17,8 +19,10 @@ import type { AuthMountStore, RoleStore, SecretIdStore, TokenStore, WrappedStore
 
 export type * from './store/awaitable.ts'
 export type * from './store/copies.ts'
+export type * from './store/figures.ts'
 export type * from './store/keys.ts'
 export type * from './store/looks.ts'
+export type * from './store/processes.ts'
 export type * from './store/tenants.ts'
 export type * from './store/tokens.ts'
 
@@ -45,9 +49,11 @@ export interface Store {
   keys: KeyStore
   kms: KmsStore
   wrappingKeys: WrappingKeyStore
+  processes: ProcessStore
   copies: CopyStore
   operations: OperationStore
   looks: LookStore
+  figures: FigureStore
   tokens: TokenStore
   /** True when another process has committed since the last call: caches are then worth nothing. Cheap enough for every request. */
   changedElsewhere(): boolean

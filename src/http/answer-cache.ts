@@ -1,7 +1,9 @@
 /** A kept answer is right as long as its mount has the same stamp. */
-interface Kept {
-  stamp: number
-  tail: string
+export interface KeptAnswer {
+  readonly stamp: number
+  readonly tail: string
+  /** What the audit log says of it, once it has said so: the same each time. */
+  recorded?: string
 }
 
 /**
@@ -9,7 +11,7 @@ interface Kept {
  * only after authorization.
  */
 export class AnswerCache {
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new Map<string, KeptAnswer>()
   readonly #maxAnswers: number
   readonly #maxCharacters: number
   #characters = 0
@@ -19,7 +21,7 @@ export class AnswerCache {
     this.#maxCharacters = maxCharacters
   }
 
-  get(key: string, stamp: number): string | undefined {
+  get(key: string, stamp: number): KeptAnswer | undefined {
     const kept = this.#kept.get(key)
     if (kept === undefined) return undefined
     this.#kept.delete(key)
@@ -28,7 +30,7 @@ export class AnswerCache {
       return undefined
     }
     this.#kept.set(key, kept)
-    return kept.tail
+    return kept
   }
 
   /** `stamp`: as it was before the answer was computed. */
@@ -46,7 +48,7 @@ export class AnswerCache {
     }
   }
 
-  #forget(key: string, kept: Kept): void {
+  #forget(key: string, kept: KeptAnswer): void {
     this.#kept.delete(key)
     this.#characters -= key.length + kept.tail.length
   }

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Core } from '../core/core.ts'
 import { docsRoutes } from '../web/docs/index.ts'
 import { errorBody } from './errors.ts'
+import { metricsRoutes } from './metrics.ts'
 import { oauthRoutes } from './oauth/index.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { type AppOptions, defaultOptions } from './options.ts'
@@ -21,6 +22,7 @@ export function createApp(core: Core, options: Partial<AppOptions> = {}): Hono<{
   const all = { ...defaultOptions, ...options }
   const pipeline = new Pipeline(core, all)
   const app = new Hono<{ Bindings: Connected }>()
+  if (all.metrics !== 'off') app.route('/', metricsRoutes(core, all, pipeline))
   app.all('/v1/*', async (context) => toResponse(await pipeline.answer(context.req.raw, context.env?.remoteAddress)))
   app.route('/', oauthRoutes(core, all))
   app.route('/', docsRoutes())

@@ -34,6 +34,8 @@ export interface Failed {
   requestId: string
   method: string
   path: string
+  /** The template of its route, once that is known. */
+  route?: string
   operation: OperationName | undefined
 }
 

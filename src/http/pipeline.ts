@@ -1,6 +1,7 @@
 import type { Core } from '../core/core.ts'
 import { AnswerCache } from './answer-cache.ts'
 import { type Failed, respondError } from './errors.ts'
+import type { Incoming } from './incoming.ts'
 import { authenticate, tokenOf } from './middleware/authenticate.ts'
 import { authorize, checkWithin } from './middleware/authorize.ts'
 import { answerOnce, changedBefore, idempotencyKeyOf } from './middleware/idempotency.ts'
@@ -21,23 +22,10 @@ import { parseQuery } from './vault/query.ts'
 import type { PublicRoute, Route, SystemCall } from './vault/route.ts'
 import type { RouteTable } from './vault/route-table.ts'
 import { lookupWrapped, unwrap } from './vault/sys/wrapping.ts'
-import { parseTarget, type Target } from './vault/target.ts'
+import { parseTarget } from './vault/target.ts'
 
 /** Only these have a body that means something; any other is not read. */
 const writes = new Set(['POST', 'PUT', 'PATCH'])
-
-/** A request whose line and size were found good. */
-interface Incoming {
-  request: Request
-  target: Target
-  query: URLSearchParams
-  body: string
-  remoteAddress: string | undefined
-  /** What the audit log will say of it. */
-  trail: Trail
-  /** Fills up as the request gets along: what its answer needs, should it fail. */
-  failed: Failed
-}
 
 /**
  * The way of a request, one step after the other: limits, request id, token, namespace and mount, right, decoding, one service of the core,
@@ -57,7 +45,9 @@ export class Pipeline {
   /** `remoteAddress`: of the client, where it is known. Never rejects: whatever goes wrong is an answer. */
   async answer(request: Request, remoteAddress?: string): Promise<Respond> {
     const { context } = this.#core
+    const { telemetry } = this.#options
     const { method, url } = request
+    const begun = telemetry?.begun() ?? 0
     const failed: Failed = { requestId: context.uuid(), method, path: '', operation: undefined }
     let trail: Trail | undefined
     let answer: Respond
@@ -67,27 +57,35 @@ export class Pipeline {
       const query = parseQuery(target.query)
       const body = writes.has(method) ? await readBody(request, this.#options) : ''
       this.#core.freshen()
-      const about = { id: failed.requestId, path: target.path, remoteAddress, token: tokenOf(request.headers) }
-      trail = new Trail(this.#core.audit, about)
-      const incoming = { request, target, query, body, remoteAddress, failed, trail }
       const open = publicTable.get(target.path)
-      if (open) return await this.#public(incoming, open)
-      answer =
-        (await this.#login(incoming)) ?? (await this.#ownWrapping(incoming)) ?? (await this.#authenticated(incoming))
+      // What is open to everybody is not recorded.
+      if (open) answer = await this.#public({ request, query, body, failed }, open)
+      else {
+        const about = { id: failed.requestId, path: target.path, remoteAddress, token: tokenOf(request.headers) }
+        trail = new Trail(this.#core.audit, about)
+        const incoming = { request, target, query, body, remoteAddress, failed, trail }
+        answer =
+          (await this.#login(incoming)) ?? (await this.#ownWrapping(incoming)) ?? (await this.#authenticated(incoming))
+      }
     } catch (error) {
       answer = respondError(error, failed, context.log)
     }
     try {
       // Before it leaves: what cannot be recorded is not told either.
       await trail?.end(answer)
-      return answer
     } catch (error) {
-      return respondError(error, failed, context.log)
+      answer = respondError(error, failed, context.log)
     }
+    telemetry?.ended(begun, failed.route ?? 'other', method, answer.status)
+    return answer
   }
 
-  async #public({ request, query, body, failed }: Incoming, route: PublicRoute): Promise<Respond> {
+  async #public(
+    { request, query, body, failed }: Pick<Incoming, 'request' | 'query' | 'body' | 'failed'>,
+    route: PublicRoute,
+  ): Promise<Respond> {
     const { requestId } = failed
+    failed.route = route.path
     const name = operationOf(request.method === 'HEAD' ? 'GET' : request.method, query)
     failed.operation = name
     if (name === 'read' && wantsHelp(query)) return respondJson(200, JSON.stringify(helpOf(route.path, route, [])))
@@ -104,6 +102,7 @@ export class Pipeline {
     const found = writes.has(request.method) ? await findLogin(core, request.headers, target) : undefined
     if (!found) return undefined
     const { login, door, namespace, path } = found
+    failed.route = `auth/${door.type}/login`
     failed.operation = operationOf(request.method, query)
     if (failed.operation !== 'write') throw unsupportedOperation()
     await core.quotas.take(() => core.namespaces.lineage(namespace), path, remoteAddress ?? '')
@@ -125,6 +124,7 @@ export class Pipeline {
     const found = writes.has(request.method) ? await findUnwrapping(core, request.headers, target) : undefined
     if (!found) return undefined
     const { operation, namespace, path } = found
+    failed.route = `sys/wrapping/${operation}`
     const sent = { query, body: parseBody(body, request.headers.get('content-type')) }
     if (sent.body.token) return undefined
     failed.operation = 'write'
@@ -192,6 +192,7 @@ export class Pipeline {
     failed.operation = name
     trail.operation(name)
     const match = table.match(target.segments, resolved.under)
+    if (match) failed.route = match.template
     const helps = name === 'read' && wantsHelp(query) && (match || target.segments.length === resolved.under)
     // As in Vault for every token, of its own namespace; of others for those who may read.
     if (helps && call.caller.token.namespaceId === resolved.namespace.id) {
@@ -222,7 +223,7 @@ export class Pipeline {
     const cacheKey = cacheable ? `${name} ${mountId} ${target.raw}` : undefined
     const stamp = mountId === undefined ? 0 : this.#core.stamp(mountId)
     const known = cacheKey === undefined ? undefined : this.#cache.get(cacheKey, stamp)
-    if (known !== undefined) return respondJson(200, withRequestId(failed.requestId, known))
+    if (known) return { ...respondJson(200, withRequestId(failed.requestId, known.tail)), kept: known }
 
     const about = { requestId: failed.requestId, mountType, reading: name === 'read' || name === 'list' }
     const wrapping = { namespaceId: namespace.id, path: resolved.path, ttl: wrapTtl }

@@ -1,5 +1,7 @@
+import { clientAddressBehind } from './client-address.ts'
 import { listenError, withPort } from './node/listen.ts'
 import type { Fetches, NodeOptions, Served } from './node.ts'
+import { checkedTls } from './tls.ts'
 
 /** What is used here of Deno's own API. */
 interface DenoApi {
@@ -26,12 +28,15 @@ const jsonHeaders = { 'Content-Type': 'application/json' }
 
 /**
  * Serves an app by `Deno.serve`, over TLS where a certificate is given. Deno knows the verb LIST, and answers by itself, without a body,
- * what never becomes a request; the limits of header and time are its own. Throws as `serveNode` does.
+ * what never becomes a request; the limits of header and time are its own, and a certificate stays until the process ends: `Deno.serve`
+ * takes none later. Throws as `serveNode` does.
  */
 export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Served> {
   const deno = denoApi()
   if (!deno) throw new Error('serveDeno was called outside Deno')
   const { host, port, tls } = options
+  const pair = tls && checkedTls(tls)
+  const clientAddress = clientAddressBehind(options.trustedProxies ?? [])
   const cut = new AbortController()
   let server: ReturnType<DenoApi['serve']>
   try {
@@ -39,12 +44,15 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
       {
         hostname: host,
         port,
-        ...tls,
+        ...(pair && { cert: pair.cert, key: pair.key }),
         signal: cut.signal,
         onListen: () => {},
         onError: () => new Response(errors('internal error'), { status: 500, headers: jsonHeaders }),
       },
-      (request, { remoteAddr }) => app.fetch(request, { remoteAddress: remoteAddr.hostname }),
+      (request, { remoteAddr }) => {
+        const remoteAddress = clientAddress(remoteAddr.hostname, request.headers.get('x-forwarded-for'))
+        return app.fetch(request, { remoteAddress })
+      },
     )
   } catch (error) {
     throw error instanceof Error ? listenError(error, host, port) : error

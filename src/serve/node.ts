@@ -1,17 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { getRequestListener, type Http2Bindings, type HttpBindings } from '@hono/node-server'
-import { KeyferryError } from '../core/errors.ts'
+import { type ClientAddress, clientAddressBehind } from './client-address.ts'
 import { answerClientErrors } from './node/client-errors.ts'
 import { ListSocket } from './node/list-socket.ts'
 import { listen, withPort } from './node/listen.ts'
+import { checkedTls, type Tls } from './tls.ts'
 
 export interface NodeOptions {
   host: string
   /** 0 takes any free one. */
   port: number
-  /** PEM. Without it the server speaks plain HTTP. */
-  tls?: { cert: string; key: string }
+  /** Without it the server speaks plain HTTP. */
+  tls?: Tls
   /** How long the header of a request, and then its body, may take to come in, in ms. */
   headerTimeoutMs?: number
   bodyTimeoutMs?: number
@@ -20,6 +21,8 @@ export interface NodeOptions {
   maxHeaderBytes?: number
   /** A client that asks before it sends (`Expect: 100-continue`) is told at once when its body is longer. */
   maxBodyBytes?: number
+  /** Addresses and CIDR blocks of proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies?: readonly string[]
 }
 
 /** A server that listens. */
@@ -28,6 +31,11 @@ export interface Served {
   port: number
   /** Takes no new connections, lets requests under way finish for up to `graceMs`, then cuts what is left. */
   close(graceMs: number): Promise<void>
+  /**
+   * Uses another certificate for connections from now on; those that there are keep theirs. Not there without TLS, nor where the platform
+   * cannot do it. Throws `invalid` as `serveNode` does, and keeps the one before.
+   */
+  replaceTls?(tls: Tls): void
 }
 
 /** Anything that answers requests: a Hono app is one. */
@@ -56,8 +64,9 @@ export async function serveNode(app: Fetches, options: NodeOptions): Promise<Ser
     maxHeaderSize: options.maxHeaderBytes ?? 16 * 1024,
     noDelay: true,
   }
-  const handle = listenerOf(app)
-  const server = tls ? secureServer({ ...settings, ...tls }, handle) : createServer(settings, handle)
+  const handle = listenerOf(app, clientAddressBehind(options.trustedProxies ?? []))
+  const secure = tls && createTlsServer({ ...settings, ...checkedTls(tls) }, handle)
+  const server = secure ?? createServer(settings, handle)
   answerClientErrors(server)
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (!(Number(request.headers['content-length']) > maxBodyBytes)) response.writeContinue()
@@ -68,29 +77,18 @@ export async function serveNode(app: Fetches, options: NodeOptions): Promise<Ser
     url: `${tls ? 'https' : 'http'}://${withPort(host, port)}`,
     port,
     close: (graceMs) => close(server, graceMs),
-  }
-}
-
-function secureServer(settings: { cert: string; key: string }, handle: Listener): Server {
-  try {
-    return createTlsServer({ ...settings, minVersion: 'TLSv1.2' }, handle)
-  } catch (error) {
-    throw new KeyferryError(
-      'invalid',
-      'the TLS certificate or its key cannot be used: PEM of a matching pair is wanted',
-      {
-        cause: error,
-      },
-    )
+    ...(secure && { replaceTls: (next) => secure.setSecureContext(checkedTls(next)) }),
   }
 }
 
 type Listener = (incoming: IncomingMessage, outgoing: ServerResponse) => void
 
 /** What is checked here is what a `Request` no longer shows. */
-function listenerOf(app: Fetches): Listener {
-  const fetch = (request: Request, { incoming }: HttpBindings | Http2Bindings) =>
-    app.fetch(request, { remoteAddress: incoming.socket.remoteAddress })
+function listenerOf(app: Fetches, clientAddress: ClientAddress): Listener {
+  const fetch = (request: Request, { incoming }: HttpBindings | Http2Bindings) => {
+    const remoteAddress = clientAddress(incoming.socket.remoteAddress, incoming.headers['x-forwarded-for']?.toString())
+    return app.fetch(request, { remoteAddress })
+  }
   const settings = {
     hostname: 'localhost',
     errorHandler: () => new Response(errors('invalid request target or host'), { status: 400, headers: jsonHeaders }),

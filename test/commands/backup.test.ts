@@ -214,7 +214,7 @@ describe('refusals', () => {
     const there = await keyferry(['restore', '--in', file, '--data', made.data, '--root-key-file', made.rootKey])
     expect([there.code, there.stderr]).toEqual([
       73,
-      `keyferry: ${made.data} is a data folder already: nothing was changed\n`,
+      `keyferry: ${made.data} is a data folder already: nothing was changed. Choose another, or go on with this one\n`,
     ])
     expect(await restore(join(made.folder, 'missing'))).toMatchObject({
       code: 78,

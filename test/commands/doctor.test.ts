@@ -105,7 +105,13 @@ describe('doctor --kms', () => {
   test.each<[string, string[], Record<string, string | undefined>, number, RegExp]>([
     ['a KMS that is not there', ['--kms', 'nothing'], {}, 78, /there is no KMS "nothing" at keymgmt\/ of http/],
     ['a mount that is not there', ['--kms', 'prod', '--mount', 'other'], {}, 78, /keyferry: .*other/],
-    ['no token', ['--kms', 'prod'], { VAULT_TOKEN: '' }, 78, /VAULT_TOKEN is missing/],
+    [
+      'no token',
+      ['--kms', 'prod'],
+      { VAULT_TOKEN: '' },
+      78,
+      /there is no token: run "keyferry login", or set VAULT_TOKEN/,
+    ],
     ['a token that is none', ['--kms', 'prod'], { VAULT_TOKEN: 'x' }, 78, /refused \(403\): permission denied/],
     [
       'an address that is none',
@@ -114,13 +120,19 @@ describe('doctor --kms', () => {
       78,
       /VAULT_ADDR "ftp:\/\/x" is not allowed/,
     ],
-    ['a gateway that does not answer', ['--kms', 'prod'], { VAULT_ADDR: 'http://127.0.0.1:1' }, 69, /does not answer/],
+    [
+      'a gateway that does not answer',
+      ['--kms', 'prod'],
+      { VAULT_ADDR: 'http://127.0.0.1:1' },
+      69,
+      /nothing listens at/,
+    ],
     [
       'a CA file that is not there',
       ['--kms', 'prod'],
       { VAULT_CACERT: '/nowhere/ca.pem' },
       78,
-      /VAULT_CACERT \/nowhere\/ca\.pem cannot be read/,
+      /the CA file \/nowhere\/ca\.pem \(--ca-cert, VAULT_CACERT\) cannot be read/,
     ],
     ['neither', [], {}, 64, /one of --kms NAME and --data DIR is needed/],
     ['both', ['--kms', 'prod', '--data', 'x'], {}, 64, /one of --kms NAME and --data DIR is needed/],

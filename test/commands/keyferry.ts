@@ -43,10 +43,10 @@ export class Keyferry {
   #ended = false
   #woken: (() => void)[] = []
 
-  /** The environment is what is given and nothing else of this process's, but for the PATH. */
-  constructor(args: readonly string[], options: { env?: Record<string, string>; cwd?: string } = {}) {
+  /** The environment is what is given and nothing else of this process's, but for the PATH. `script`: another one than the launcher. */
+  constructor(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; script?: string } = {}) {
     // The "--" keeps Node from taking --env-file for itself, which it otherwise does even behind the script's name.
-    this.child = spawn(process.execPath, ['--', launcher, ...args], {
+    this.child = spawn(process.execPath, ['--', options.script ?? launcher, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: options.cwd ?? repository,
       env: {

@@ -147,7 +147,7 @@ const cases: Case[] = [
       writeFileSync(join(data, 'config.json'), '{"lissten": "127.0.0.1:1"}')
       return ['--config', join(data, 'config.json')]
     },
-    sentence: /^DATA\/config\.json: lissten is no setting \(did you mean "listen"\?\)/,
+    sentence: /^DATA\/config\.json:1: lissten is no setting \(did you mean "listen"\?\)/,
   },
   {
     name: 'a cloud that cannot be',
@@ -156,7 +156,8 @@ const cases: Case[] = [
       writeFileSync(join(data, 'config.json'), '{"azure": {"clouds": {"Mine": {"vaultSuffix": "vault.test"}}}}')
       return ['--config', join(data, 'config.json')]
     },
-    sentence: 'the configuration of the cloud Mine is not valid: authorityHost must be an https URL without a path',
+    sentence:
+      'DATA/config.json:1: azure.clouds.Mine: the configuration of the cloud Mine is not valid: authorityHost must be an https URL without a path',
   },
   {
     name: 'an address of nobody here',
@@ -225,7 +226,11 @@ describe('serve refuses to start, in one sentence that says what to do', () => {
 
 describe('init never touches what is there', () => {
   test.concurrent.each([
-    ['a data folder', (_: string) => {}, 'DATA is a data folder already: nothing was changed'],
+    [
+      'a data folder',
+      (_: string) => {},
+      'DATA is a data folder already: nothing was changed. Choose another, or go on with this one',
+    ],
     [
       'a root key without a database',
       (data: string) => rmSync(join(data, 'keyferry.db')),
@@ -262,7 +267,7 @@ describe('dev refuses too', () => {
     expect(await keyferry(['dev', '--data', data, '--listen', '127.0.0.1:0'])).toMatchObject({
       code: 78,
       stdout: '',
-      stderr: `keyferry: ${data} is a data folder of "keyferry serve": dev mode, with its root token of any kind, stays away from it\n`,
+      stderr: `keyferry: ${data} is a data folder of "keyferry serve": dev mode, with its root token of any kind, stays away from it. Choose another folder\n`,
     })
   })
 

@@ -75,7 +75,7 @@ test('the root key is rotated under load, and the gateway goes on with the new o
   const made = await keyferry(['rotate-root', '--data', data, '--make-key'])
   expect([made.code, made.stderr]).toEqual([0, ''])
   expect((await keyferry(['rotate-root', '--data', data, '--make-key'])).stderr).toBe(
-    `keyferry: ${previous} is there already, of a rotation that is not finished: nothing was changed\n`,
+    `keyferry: ${previous} is there already, of a rotation that is not finished: nothing was changed. Finish that one with "keyferry rotate-root --data ${data}", then move the file to its backups\n`,
   )
   const { gateway, url } = await serve(['--data', data])
   const busy = keepCalling(async (number) => {

@@ -122,7 +122,10 @@ beforeAll(async () => {
   const backup = join(folder, 'backup.db')
   await other.backup(backup)
   other.close()
-  for (const name of readdirSync(folder)) files.set(name, readFileSync(join(folder, name)))
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const name = entry.name.endsWith('.lock') ? 'lock of the process' : entry.name
+    if (entry.isFile()) files.set(name, readFileSync(join(entry.parentPath, entry.name)))
+  }
   // Once more when all is written back and the file is closed.
   await gateway.close()
   files.set('keyferry.db, closed', readFileSync(file))
@@ -151,6 +154,7 @@ describe('after a full life', () => {
       'keyferry.db, closed',
       'keyferry.db-shm',
       'keyferry.db-wal',
+      'lock of the process',
     ])
     expect(files.get('keyferry.db-wal')?.length).toBeGreaterThan(10_000)
     for (const name of ['backup.db', 'keyferry.db, closed']) {

@@ -33,6 +33,25 @@ test('links between documents lead somewhere', () => {
   expect(broken).toEqual([])
 })
 
+test('every page of docs/ is in the list in README', () => {
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+  const pages = documents().filter((file) => file.startsWith('docs/'))
+  expect(pages.length).toBeGreaterThan(15)
+  expect(pages.filter((file) => !readme.includes(`](${file})`))).toEqual([])
+})
+
+test('every figure of docs/performance.md says what repeats it', () => {
+  const text = readFileSync(join(repository, 'docs/performance.md'), 'utf8')
+  const [, figures = ''] = /\| repeat with `--only` \|\n\|[-|]+\n((?:\|.*\n)+)/.exec(text) ?? []
+  const rows = figures.trim().split('\n')
+  expect(rows.length).toBeGreaterThan(10)
+  const measured = [...text.matchAll(/^\| `([a-z-]+)` \| /gm)].map(([, name]) => name)
+  for (const row of rows) {
+    const names = [...(row.split('|').at(-2) ?? '').matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)
+    expect([row, names.length > 0 && names.every((name) => measured.includes(name))]).toEqual([row, true])
+  }
+})
+
 test('npm scripts and paths that documents name exist', () => {
   const missing: string[] = []
   for (const file of documents()) {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, readdirSync, symlinkSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Keyferry, temporaryFolders } from '../commands/keyferry.ts'
@@ -21,6 +21,9 @@ beforeAll(async () => {
     if (name === 'package.json') copyFileSync(join(repository, name), join(clone, name))
     else if (!name.startsWith('.git')) symlinkSync(join(repository, name), join(clone, name))
   }
+  // Where documents have the single binary, this is the same from source.
+  const program = [process.execPath, '--', join(clone, 'bin/keyferry.mjs')].map((word) => `'${word}'`).join(' ')
+  writeFileSync(join(clone, 'keyferry'), `#!/bin/sh\nexec ${program} "$@"\n`, { mode: 0o755 })
   const args = ['dev', '--listen', '127.0.0.1:0', '--env-file', 'dev.env']
   gateway = new Keyferry(args, { cwd: clone })
   await gateway.says('stdout', /Ctrl-C stops it/)
@@ -37,13 +40,13 @@ test('documents have no block for a shell that is neither run nor listed', () =>
   expect(others.map(place)).toEqual([])
 })
 
-test('blocks marked sh run, in order, in one shell per document', { timeout: 60_000 }, () => {
+test('blocks marked sh run, in order, in one shell per document', { timeout: 240_000 }, () => {
   for (const file of new Set(run.map((block) => block.file))) {
     const script = run
       .filter((block) => block.file === file)
       .map((block) => `echo "at ${place(block)}" >&2\n${block.text}`)
       .join('\n')
-    const { status, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', script], {
+    const { status, stderr } = spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], {
       cwd: clone,
       encoding: 'utf8',
       env: { PATH: process.env.PATH, HOME: clone, npm_config_offline: 'true', npm_config_update_notifier: 'false' },

@@ -11,7 +11,7 @@ describe('AnswerCache', () => {
   it('gives what it was given, under the same stamp only', () => {
     const cache = new AnswerCache(10, 1000)
     cache.set('k', 1, 'one')
-    expect(cache.get('k', 1)).toBe('one')
+    expect(cache.get('k', 1)?.tail).toBe('one')
     expect(cache.get('other', 1)).toBeUndefined()
     expect(cache.get('k', 2)).toBeUndefined()
     expect(cache.get('k', 1)).toBeUndefined()
@@ -23,7 +23,7 @@ describe('AnswerCache', () => {
     cache.set('b', 1, 'B')
     cache.get('a', 1)
     cache.set('c', 1, 'C')
-    expect(['a', 'b', 'c'].map((key) => cache.get(key, 1))).toEqual(['A', undefined, 'C'])
+    expect(['a', 'b', 'c'].map((key) => cache.get(key, 1)?.tail)).toEqual(['A', undefined, 'C'])
   })
 
   it('forgets when they are too long, counting what was replaced and dropped', () => {
@@ -40,7 +40,7 @@ describe('AnswerCache', () => {
       true,
     ])
     cache.set('e', 1, '123456789')
-    expect(cache.get('a', 49)).toBe('123456789')
+    expect(cache.get('a', 49)?.tail).toBe('123456789')
     cache.set('f', 1, '123456789')
     expect(cache.get('c', 1)).toBeUndefined()
   })

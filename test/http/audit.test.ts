@@ -78,6 +78,23 @@ describe('every call', () => {
     expect(lines).toEqual([])
   })
 
+  it('that is answered from memory says the same as the first time, under its own id, until the answer changes', async () => {
+    await vault.send('POST', 'keymgmt/key/orders', { type: 'ecdsa-p256' })
+    const said = async () => {
+      lines = []
+      await vault.send('GET', 'keymgmt/key/orders', undefined, { 'x-vault-token': vault.rootToken })
+      const [request, response] = entries()
+      expect(response.request.id).toBe(request.request.id)
+      return { id: request.request.id, response: response.response, error: response.error }
+    }
+    const answers = [await said(), await said(), await said()]
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(3)
+    expect(answers[0]?.response.data.latest_version).toBe(1)
+    for (const { response, error } of answers) expect([response, error]).toEqual([answers[0]?.response, undefined])
+    await vault.send('POST', 'keymgmt/key/orders/rotate')
+    expect((await said()).response.data.latest_version).toBe(2)
+  })
+
   it('that answers a list says how many, not which', async () => {
     await vault.send('POST', 'keymgmt/key/orders', { type: 'ecdsa-p256' })
     lines.length = 0

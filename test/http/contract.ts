@@ -113,6 +113,8 @@ function breachOf(exchange: Exchange, { operationId, responses }: Operation): st
       return problem(exchange, '#/components/schemas/Wrapped')
     }
   }
+  const plain = answer.content?.['text/plain']
+  if (plain) return exchange.type?.startsWith('text/plain;') ? undefined : `the content type is ${exchange.type}`
   const schema = answer.content?.['application/json']?.schema
   if (!schema) return text === '' ? undefined : `${operationId} ${status} must have no body`
   return problem(exchange, '$ref' in schema ? String(schema.$ref) : schema)
@@ -134,7 +136,7 @@ function resolved(reference: string): unknown {
 }
 
 /** For people, and no part of the API. */
-const pages = /^\/(?:docs(?:\/.*)?|openapi\.json)$/
+const pages = /^\/(?:docs(?:\/.*)?|openapi\.json|metrics)$/
 
 /** Wraps the `fetch` of an app: an answer that is not as the document says is thrown. */
 export function holdToContract<

@@ -1,5 +1,6 @@
 import type { AuditOptions } from '../../src/core/audit/service.ts'
 import type { Context } from '../../src/core/context.ts'
+import type { Observer } from '../../src/core/telemetry.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { AppOptions } from '../../src/http/options.ts'
 import { type TestCore, testCore } from '../support/gateway.ts'
@@ -26,7 +27,7 @@ export interface Gateway extends TestCore {
 
 export async function gateway(
   options: Partial<AppOptions> = {},
-  more: { context?: Partial<Context>; file?: string; audit?: AuditOptions } = {},
+  more: { context?: Partial<Context>; file?: string; audit?: AuditOptions; observer?: Observer } = {},
 ): Promise<Gateway> {
   const logged: Gateway['logged'] = []
   const cloud = new MemoryCloud()
@@ -39,6 +40,7 @@ export async function gateway(
     providers: [memoryProvider(clouds)],
     ...(more.file === undefined ? {} : { file: more.file }),
     ...(more.audit ? { audit: more.audit } : {}),
+    ...(more.observer ? { observer: more.observer } : {}),
     context: { log: (level, message, details) => void logged.push({ level, message, details }), ...more.context },
   })
   const app = holdToContract(createApp(test.core, { version: '1.2.3', ...options }))

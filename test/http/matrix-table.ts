@@ -51,9 +51,11 @@ list   sys/quotas/rate-limit                                  list          404
 read   sys/quotas/rate-limit/:name                            read          404
 write  sys/quotas/rate-limit/:name                            update        400
 delete sys/quotas/rate-limit/:name                            delete        204
+write  sys/rotate                                             sudo          204
 read   sys/rotate/signing-key                                 sudo          404
 write  sys/rotate/signing-key                                 sudo          404
 read   sys/license/status                                     read          200
+read   sys/metrics                                            read          404
 read   sys/internal/specs/openapi                             read          200
 write  auth/token/create                                      update        200
 write  auth/token/create-orphan                               sudo          200
@@ -179,6 +181,7 @@ export const publicExpectations: Readonly<Record<string, number>> = {
 /** All that the app serves, and the status without any credentials. */
 export const appExpectations: Readonly<Record<string, number>> = {
   'ALL /v1/*': 403,
+  'GET /metrics': 403,
   'POST /oauth/token': 401,
   'POST /oauth/introspect': 401,
   'POST /oauth/revoke': 401,

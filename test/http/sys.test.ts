@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeRestored } from '../../src/core/backup/restore.ts'
 import { dataOf, type Gateway, gateway, outcome } from './gateway.ts'
 
 const now = Date.UTC(2030, 0, 1)
@@ -25,6 +26,20 @@ describe('sys/health', () => {
       cluster_name: 'keyferry',
       cluster_id: vault.core.instanceId,
     })
+  })
+
+  it('tells of a restore that is not released, and answers as ever', async () => {
+    const other = await gateway()
+    const rootKeys = { current: other.rootKey, previous: undefined }
+    await makeRestored(other.store, rootKeys, Date.UTC(2029, 11, 31), other.core.context)
+    const reply = await other.send('GET', 'sys/health', undefined, { 'x-vault-token': '' })
+    expect([reply.status, JSON.parse(reply.text).hold]).toEqual([
+      200,
+      'restored from a backup of 2029-12-31T00:00:00.000Z: nothing is sent to any KMS until "keyferry release"',
+    ])
+    await other.core.restore.release({ unreachable: false })
+    expect(JSON.parse((await other.send('GET', 'sys/health')).text)).not.toHaveProperty('hold')
+    await other.close()
   })
 
   it('takes another status for "active", and the parameters for what does not occur', async () => {

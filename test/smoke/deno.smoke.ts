@@ -27,6 +27,41 @@ describe('from source, on Deno, with the permissions of "deno task start" and no
     expect(stdout).toMatch(/All of it held/)
   })
 
+  test('the client', async () => {
+    const gateway = await startGateway(onDeno(deno), { cwd: repository, env })
+    try {
+      const client = (...args: string[]) => {
+        const [program = '', ...before] = onDeno(deno)
+        const options = {
+          cwd: repository,
+          env: { ...env, ...gateway.env },
+          encoding: 'utf8',
+          input: '{"n": 1}',
+        } as const
+        const { status, stdout, stderr } = spawnSync(program, [...before, ...args], options)
+        return [status, stdout, stderr]
+      }
+      const done = (path: string) => [0, `Success! Data written to: ${path}\n`, '']
+      expect(client('write', 'keymgmt/key/orders', 'type=ecdsa-p256')).toEqual(done('keymgmt/key/orders'))
+      expect(client('read', '--field', 'type', 'keymgmt/key/orders')).toEqual([0, 'ecdsa-p256', ''])
+      expect(client('list', 'keymgmt/key')).toEqual([0, 'Keys\n----\norders\n', ''])
+      expect(client('write', '--field', 'n', 'sys/wrapping/wrap', '-')).toEqual([0, '1', ''])
+      expect(client('status')[0]).toBe(0)
+      expect(client('status', '--address', gateway.env.EMULATOR_URL ?? '')).toEqual([
+        2,
+        '',
+        expect.stringContaining('is of a CA that is not trusted here: name its file with VAULT_CACERT or --ca-cert'),
+      ])
+      expect(client('status', '--address', 'http://127.0.0.1:1')).toEqual([
+        2,
+        '',
+        expect.stringMatching(/nothing listens at/),
+      ])
+    } finally {
+      await gateway.stop()
+    }
+  })
+
   test('a path with dots is refused, as by Node', async () => {
     const gateway = await startGateway(onDeno(deno), { cwd: repository, env })
     try {

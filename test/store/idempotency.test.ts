@@ -20,7 +20,7 @@ beforeEach(() => {
   const { row } = newDataKey(root, 'root', 0)
   service = new IdempotencyService({
     context: { ...systemContext, now: () => now },
-    store: { idempotency: idempotencyStore(database) },
+    store: { idempotency: idempotencyStore(database, { self: 'this', isDead: () => false }) },
     keyring: new Keyring(root, { dataKeys: () => [row] }),
   })
 })

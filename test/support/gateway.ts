@@ -9,6 +9,7 @@ import type { Provider } from '../../src/core/kms/provider.ts'
 import { ProviderRegistry } from '../../src/core/kms/registry.ts'
 import { newRootKey, type RootKey } from '../../src/core/seal/root-key.ts'
 import type { Store } from '../../src/core/store.ts'
+import type { Observer } from '../../src/core/telemetry.ts'
 import { openStore } from '../../src/store/sqlite/index.ts'
 
 /** A core on a database of its own, with the mount `keymgmt/`. */
@@ -34,6 +35,7 @@ export async function testCore(
     audit?: AuditOptions
     lookTiming?: Partial<LookTiming>
     limits?: NamespaceLimits
+    observer?: Observer
   } = {},
 ): Promise<TestCore> {
   const context = { ...systemContext, ...options.context }
@@ -52,6 +54,7 @@ export async function testCore(
     context,
     ...(options.audit ? { audit: options.audit } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
+    ...(options.observer ? { observer: options.observer } : {}),
     ...(options.issuerDocuments ? { issuerDocuments: options.issuerDocuments } : {}),
     ...(options.lookTiming ? { lookTiming: options.lookTiming } : {}),
     timing: { scanMs: 50, firstBackOffMs: 20, lastBackOffMs: 1_000 },

@@ -92,6 +92,15 @@ export class AuditBroker {
     return this.#lanes.length > 0
   }
 
+  get sinks(): number {
+    return this.#lanes.length
+  }
+
+  /** How many sinks did not take their last lines. */
+  get failing(): number {
+    return this.#lanes.filter((lane) => lane.failing).length
+  }
+
   /** Whether the last lines reached a sink. */
   get healthy(): boolean {
     return !this.on || this.#lanes.some((lane) => !lane.failing)

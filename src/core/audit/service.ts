@@ -2,6 +2,8 @@ import type { Caller } from '../access/authenticator.ts'
 import type { Context } from '../context.ts'
 import { AuditBroker } from './broker.ts'
 import type { Head } from './chain.ts'
+import { type AuditedCall, type AuditedOutcome, requestPart, responsePart } from './cloud.ts'
+import type { AuditFigures, LineKind } from './figures.ts'
 import { AuditHasher } from './hash.ts'
 import type { Sink } from './sink.ts'
 
@@ -57,6 +59,8 @@ export class AuditService {
   readonly #hasher: AuditHasher
   /** The `auth` part by caller, so that a known caller costs no hashing. */
   readonly #auth = new WeakMap<Caller, Auth>()
+  readonly #recorded: Record<LineKind, number> = { request: 0, response: 0, cloud: 0 }
+  readonly #lost: Record<LineKind, number> = { request: 0, response: 0, cloud: 0 }
 
   constructor(parts: AuditParts) {
     this.#parts = parts
@@ -80,11 +84,13 @@ export class AuditService {
 
   /** Records a request, before it has an effect. Throws `unavailable` when that is not possible. `error`: why it was refused. */
   async request(request: AuditedRequest, error?: string): Promise<void> {
-    await this.#broker.record(`{${this.#start('request', request)}${errorPart(error)}}`)
+    await this.#record('request', `{${this.#start('request', request)}${errorPart(error)}}`)
   }
 
-  /** Records the answer, before it leaves. Throws `unavailable` when that is not possible. */
-  async response(request: AuditedRequest, answer: AuditedAnswer, error?: string): Promise<void> {
+  /**
+   * Records the answer, before it leaves. Gives what was said of it, for `responseAgain`. Throws `unavailable` when it is not possible.
+   */
+  async response(request: AuditedRequest, answer: AuditedAnswer, error?: string): Promise<string> {
     const { id } = request.namespace
     const elided = request.operation === 'list' && this.#parts.elideListResponses ? elide(answer.data) : answer.data
     const response = {
@@ -95,20 +101,34 @@ export class AuditService {
       ...(answer.wrapInfo == null ? {} : { wrap_info: this.#hasher.hashAll(id, answer.wrapInfo) }),
       ...(answer.warnings?.length ? { warnings: this.#hasher.hashAll(id, answer.warnings) } : {}),
     }
-    await this.#broker.record(
-      `{${this.#start('response', request)},"response":${JSON.stringify(response)}${errorPart(error)}}`,
+    const recorded = JSON.stringify(response)
+    await this.#record('response', `{${this.#start('response', request)},"response":${recorded}${errorPart(error)}}`)
+    return recorded
+  }
+
+  /** Records an answer without error that was given before, in the same namespace: `recorded` is what was said of it then. */
+  async responseAgain(request: AuditedRequest, recorded: string): Promise<void> {
+    await this.#record('response', `{${this.#start('response', request)},"response":${recorded}}`)
+  }
+
+  /** Records a call that is to change something in a cloud, before it is sent. Throws `unavailable` when that is not possible. */
+  async cloudRequest(call: AuditedCall): Promise<void> {
+    await this.#record(
+      'cloud',
+      `{"time":${this.#time()},"type":"cloud-request","request":${requestPart(this.#hasher, call)}}`,
     )
   }
 
-  /** Records a call to a cloud: by whom for what, and what came of it. Nothing of it is secret; ids are hashed like all text. */
-  async cloud(
-    call: { operation: string; namespaceId: string; collection: string; details: Record<string, unknown> },
-    error?: string,
-  ): Promise<void> {
-    const time = JSON.stringify(new Date(this.#parts.context.now()).toISOString())
-    const { operation, namespaceId, collection, details } = call
-    const body = { operation, namespace: { id: namespaceId }, collection, ...details }
-    await this.#broker.record(`{"time":${time},"type":"cloud","request":${JSON.stringify(body)}${errorPart(error)}}`)
+  /** Records what came of a call to a cloud. Throws `unavailable` when that is not possible. */
+  async cloudResponse(call: AuditedCall, outcome: AuditedOutcome): Promise<void> {
+    const { response, error } = responsePart(this.#hasher, call, outcome)
+    const start = `"time":${this.#time()},"type":"cloud-response","request":${requestPart(this.#hasher, call)}`
+    await this.#record('cloud', `{${start},"response":${response}${errorPart(error)}}`)
+  }
+
+  figures(): AuditFigures {
+    const { sinks, failing, healthy } = this.#broker
+    return { healthy, sinks, failing, recorded: { ...this.#recorded }, lost: { ...this.#lost } }
   }
 
   async reopen(): Promise<void> {
@@ -119,8 +139,21 @@ export class AuditService {
     await this.#broker.close()
   }
 
+  async #record(kind: LineKind, body: string): Promise<void> {
+    try {
+      await this.#broker.record(body)
+      this.#recorded[kind] += 1
+    } catch (error) {
+      this.#lost[kind] += 1
+      throw error
+    }
+  }
+
+  #time(): string {
+    return JSON.stringify(new Date(this.#parts.context.now()).toISOString())
+  }
+
   #start(type: 'request' | 'response', request: AuditedRequest): string {
-    const time = JSON.stringify(new Date(this.#parts.context.now()).toISOString())
     const { namespace, token } = request
     const auth = this.#authOf(request)
     const named = {
@@ -137,7 +170,7 @@ export class AuditService {
       ...(request.remoteAddress === undefined ? {} : { remote_address: request.remoteAddress }),
       ...(request.wrapTtl === undefined ? {} : { wrap_ttl: request.wrapTtl }),
     }
-    return `"time":${time},"type":"${type}","auth":${auth.json},"request":${JSON.stringify(named)}`
+    return `"time":${this.#time()},"type":"${type}","auth":${auth.json},"request":${JSON.stringify(named)}`
   }
 
   /** The `auth` part: hashed once for each caller, whose token string is always the same. */

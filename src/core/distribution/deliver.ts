@@ -6,7 +6,7 @@ import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from 
 import type { Job, Outcome } from './job.ts'
 import { checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
-import { newestWaits, nextStep } from './plan.ts'
+import { newestWaits, nextStep, waitsFor } from './plan.ts'
 import { nextName } from './service.ts'
 
 export interface DeliverParts {
@@ -54,6 +54,12 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
     })
     switch (step.do) {
       case 'settled':
+        if (isSettingUnknown(job, versions)) return untilSettingIsOver(job, context.now())
+        // What was set without an answer is seen to be so.
+        for (const { version, remoteVersion, enabled } of versions) {
+          if (remoteVersion !== null && enabled === null)
+            await store.copies.seen(lease, version, { enabled: version >= key.minEnabledVersion })
+        }
         await store.copies.settle(lease, context.now())
         return { again: false }
       case 'wait':
@@ -72,6 +78,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         }
         break
       case 'set-enabled':
+        if (isSettingUnknown(job, versions)) return untilSettingIsOver(job, context.now())
         if (settings++ >= mostSettings)
           throw new CloudError('unavailable', `"${remoteName}" does not show which versions were enabled or disabled`)
         // Where versions cannot be listed, what is recorded is all that is known: an answer may be lost, or the process.
@@ -100,6 +107,18 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
       }
     }
   }
+}
+
+/**
+ * Whoever was at work before may have sent that a version is to be enabled or disabled, and what should be may have been turned round since:
+ * until that call can no longer take effect, nothing that is seen or set is sure to stay.
+ */
+function isSettingUnknown(job: Job, versions: readonly CopyVersionRow[]): boolean {
+  return job.abandoned && versions.some((row) => row.remoteVersion !== null && row.enabled === null)
+}
+
+function untilSettingIsOver(job: Job, now: number): Outcome {
+  return { again: true, at: now + job.lostAfterMs, why: waitsFor('an enabling or disabling of versions') }
 }
 
 /** Takes the next free second as name: here, by the unique row, and there, by looking (which the next round does). */

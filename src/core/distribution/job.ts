@@ -1,11 +1,14 @@
 import { KeyferryError } from '../errors.ts'
 import { CloudError, type Connection } from '../kms/provider.ts'
+import type { ProviderRegistry } from '../kms/registry.ts'
 import type { CopyRow, Lease } from '../store.ts'
 
 /** One piece of work on a leased copy, as deliver.ts and withdraw.ts see it. */
 export interface Job {
   copy: CopyRow
   lease: Lease
+  /** Whoever was at it before never gave the lease back: calls of theirs may still be on their way. */
+  abandoned: boolean
   connection: Connection
   /** The call's time-out plus settle time of the provider, in ms. */
   lostAfterMs: number
@@ -15,6 +18,16 @@ export interface Job {
    * `Interrupted` when the job should not go on.
    */
   keepLease(): Promise<void>
+}
+
+/** The provider's times; a removal that no longer knows its provider takes the longest of all. */
+export function timesOf(registry: ProviderRegistry, provider: string | undefined) {
+  const all = provider === undefined ? registry.names().map((name) => registry.get(name)) : [registry.get(provider)]
+  return {
+    callTimeoutMs: Math.max(...all.map((one) => one.callTimeoutMs)),
+    settleMs: Math.max(...all.map((one) => one.settleMs)),
+    newestAfterMs: Math.max(...all.map((one) => one.newestAfterMs)),
+  }
 }
 
 /** What a job comes to, beside being done or dropped in the store. */

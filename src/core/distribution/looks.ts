@@ -5,6 +5,7 @@ import type { Connections } from '../kms/connections.ts'
 import { CloudError, type Connection, type ReadVersion } from '../kms/provider.ts'
 import { checkName } from '../names.ts'
 import type { CopyRow, CopyStore, DriftEntry, KeyStore, KmsStore, LookStore } from '../store.ts'
+import type { Observer } from '../telemetry.ts'
 import { driftOf, isRestorable } from './drift.ts'
 import { reasonOf } from './job.ts'
 import type { OperationWaiter } from './operations.ts'
@@ -31,6 +32,7 @@ export interface LookParts {
   store: { keys: KeyStore; kms: KmsStore; copies: CopyStore; looks: LookStore }
   connections: Connections
   operations: OperationWaiter
+  observer: Observer
   timing: LookTiming
 }
 
@@ -60,7 +62,7 @@ export class Looks {
 
   constructor(parts: LookParts) {
     this.#parts = parts
-    this.#pace = new Pace(parts.context)
+    this.#pace = new Pace(parts.context, parts.observer)
   }
 
   start(): void {

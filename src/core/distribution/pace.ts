@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { noObserver, type Observer } from '../telemetry.ts'
 
 /** What a vault takes: Azure's 300 imports in 10 s, less a margin for others. */
 const burst = 250
@@ -18,10 +19,12 @@ interface Bucket {
  */
 export class Pace {
   readonly #time: Pick<Context, 'now' | 'after'>
+  readonly #observer: Pick<Observer, 'paced'>
   readonly #buckets = new Map<string, Bucket>()
 
-  constructor(time: Pick<Context, 'now' | 'after'>) {
+  constructor(time: Pick<Context, 'now' | 'after'>, observer: Pick<Observer, 'paced'> = noObserver) {
     this.#time = time
+    this.#observer = observer
   }
 
   /** Resolves when `user` may send one import to `collection`. */
@@ -32,12 +35,14 @@ export class Pace {
       bucket.tokens -= 1
       return
     }
+    const since = this.#time.now()
     await new Promise<void>((go) => {
       const queue = bucket.queues.get(user) ?? []
       queue.push(go)
       bucket.queues.set(user, queue)
       this.#schedule(bucket)
     })
+    this.#observer.paced(this.#time.now() - since)
   }
 
   /** Lets everybody go who waits: there is nobody left to make them. What they would send is for them to leave undone. */

@@ -44,12 +44,7 @@ export function nextStep(situation: Situation): Step {
 
   const pending = versions.filter((row) => row.remoteVersion === null && row.sentAt !== null)
   const until = Math.max(0, ...pending.map((row) => (row.sentAt ?? 0) + situation.lostAfterMs))
-  if (until > situation.now)
-    return {
-      do: 'wait',
-      until,
-      why: 'an import was sent whose answer was lost: waiting until it can no longer take effect',
-    }
+  if (until > situation.now) return { do: 'wait', until, why: waitsFor('an import') }
 
   const known = versions.some((row) => row.remoteVersion !== null)
   if (known && remote.state !== 'present') return { do: 'stop', why: missing(situation) }
@@ -63,6 +58,11 @@ export function nextStep(situation: Situation): Step {
       }
   }
   return importStep(situation) ?? currencyStep(situation) ?? enabledStep(situation) ?? { do: 'settled' }
+}
+
+/** Why nothing is done after a call whose answer was lost. */
+export function waitsFor(call: string): string {
+  return `${call} was sent whose answer was lost: waiting until it can no longer take effect`
 }
 
 /** Versions whose import ids are seen there, and whose place was not known. */
@@ -154,20 +154,19 @@ export type RemovalStep =
  * a version of somebody else is known.
  */
 export function nextRemovalStep(
-  situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs'>,
+  situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs'> & {
+    /** When a delete was last sent by work before this whose answer may be lost; null: none was. */
+    deleteSentAt: number | null
+  },
 ): RemovalStep {
-  const { versions, remote, remoteName, now, lostAfterMs } = situation
+  const { versions, remote, remoteName, now, lostAfterMs, deleteSentAt } = situation
   if (remote.state !== 'present') {
-    const until = Math.max(
-      0,
-      ...versions.map((row) => (row.remoteVersion === null && row.sentAt !== null ? row.sentAt + lostAfterMs : 0)),
-    )
-    if (until > now)
-      return {
-        do: 'wait',
-        until,
-        why: 'an import was sent whose answer was lost: waiting until it can no longer take effect',
-      }
+    const imports = versions.flatMap((row) => (row.remoteVersion === null && row.sentAt !== null ? [row.sentAt] : []))
+    const importUntil = Math.max(0, ...imports) + lostAfterMs
+    if (imports.length > 0 && importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
+    // A key that is deleted and keeps its name is safe from it; where nothing is, somebody may make one under the name that is freed.
+    const deleteUntil = remote.state === 'absent' && deleteSentAt !== null ? deleteSentAt + lostAfterMs : 0
+    if (deleteUntil > now) return { do: 'wait', until: deleteUntil, why: waitsFor('a delete') }
     return { do: 'gone' }
   }
   const ours = (seen: RemoteVersion) => versions.some((row) => row.importId === seen.importId)

@@ -1,12 +1,16 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
+import { causedBy } from '../kms/cause.ts'
 import type { Connections } from '../kms/connections.ts'
 import { CloudError } from '../kms/provider.ts'
 import type { ProviderRegistry } from '../kms/registry.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { CopyRow, CopyStore, KeyStore, KmsStore, Lease, OperationStore } from '../store.ts'
+import type { CopyStore, KeyStore, KmsStore, Lease, LeasedCopy, OperationStore, ProcessStore } from '../store.ts'
+import type { Observer } from '../telemetry.ts'
+import { Backlog } from './backlog.ts'
 import { deliver } from './deliver.ts'
-import { backOff, Interrupted, isFinal, type Job, type Outcome, reasonOf, type Timing } from './job.ts'
+import { backOff, Interrupted, isFinal, type Job, type Outcome, reasonOf, type Timing, timesOf } from './job.ts'
+import { Lanes } from './lanes.ts'
 import { ForeignMaterial } from './material.ts'
 import type { OperationWaiter } from './operations.ts'
 import { Pace } from './pace.ts'
@@ -16,17 +20,16 @@ export type { Timing } from './job.ts'
 
 export interface ReconcilerParts {
   context: Context
-  store: { keys: KeyStore; kms: KmsStore; copies: CopyStore; operations: OperationStore }
+  store: { keys: KeyStore; kms: KmsStore; copies: CopyStore; operations: OperationStore; processes: ProcessStore }
   registry: ProviderRegistry
   connections: Connections
   keyring: Keyring
   operations: OperationWaiter
+  observer: Observer
   timing: Timing
 }
 
 const leaseMs = 180_000
-const scanLimit = 100
-const side = 16
 /** How long operations that have ended are kept to be read, and how often and how many at a time older ones are forgotten. */
 const keepEndedMs = 7 * 24 * 3_600_000
 const pruneEveryMs = 3_600_000
@@ -44,7 +47,8 @@ export class Reconciler {
   readonly #pace: Pace
   /** Copies under way here; true: something changed meanwhile, look again. */
   readonly #running = new Map<string, boolean>()
-  readonly #queue = new Set<string>()
+  readonly #lanes = new Lanes()
+  readonly #backlog: Backlog
   #stopTimer = () => {}
   #prunedAt = Number.NEGATIVE_INFINITY
   #closing = false
@@ -52,9 +56,16 @@ export class Reconciler {
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
-    this.#owner = parts.context.uuid()
-    this.#pace = new Pace(parts.context)
+    // Others can tell when the process has ended, and this part of it from one before.
+    this.#owner = `${parts.store.processes.self}/${parts.context.uuid()}`
+    this.#pace = new Pace(parts.context, parts.observer)
+    this.#backlog = new Backlog(parts.context, parts.store.copies, this.#lanes)
     parts.operations.kick = (copyId) => this.kick(copyId)
+  }
+
+  /** How many copies are worked on here just now. */
+  get running(): number {
+    return this.#running.size
   }
 
   /** Takes up what an earlier process left, and looks for due copies from then on. */
@@ -67,27 +78,36 @@ export class Reconciler {
   kick(copyId: string): void {
     if (this.#closing) return
     if (this.#running.has(copyId)) this.#running.set(copyId, true)
-    else this.#queue.add(copyId)
-    this.#next()
+    else void this.#ask(copyId)
   }
 
   /** Takes no new work, and resolves when the calls under way have ended and whoever waits for operations was answered. */
   async close(): Promise<void> {
     this.#closing = true
     this.#stopTimer()
-    this.#queue.clear()
+    this.#lanes.clear()
     this.#pace.close()
     if (this.#running.size > 0) await this.#idle.promise
     this.#parts.operations.close()
   }
 
+  async #ask(copyId: string): Promise<void> {
+    try {
+      const copy = await this.#parts.store.copies.byId(copyId)
+      if (!copy || this.#closing) return
+      if (this.#running.has(copyId)) this.#running.set(copyId, true)
+      else this.#lanes.add({ id: copyId, namespaceId: copy.namespaceId, collection: copy.collection })
+      this.#next()
+    } catch (error) {
+      if (!this.#closing) this.#parts.context.log('error', 'a copy cannot be read', { copyId, error: String(error) })
+    }
+  }
+
   async #scan(): Promise<void> {
     const { context, store } = this.#parts
-    const now = context.now()
     try {
-      for (const copyId of await store.copies.due(now, scanLimit)) {
-        if (!this.#running.has(copyId)) this.kick(copyId)
-      }
+      await this.#backlog.look(() => this.#next())
+      const now = context.now()
       if (now - this.#prunedAt < pruneEveryMs) return
       this.#prunedAt = now
       while ((await store.operations.prune(now - keepEndedMs, pruneLimit)) === pruneLimit && !this.#closing);
@@ -97,11 +117,10 @@ export class Reconciler {
   }
 
   #next(): void {
-    for (const copyId of this.#queue) {
-      if (this.#running.size >= side) return
-      this.#queue.delete(copyId)
-      this.#running.set(copyId, false)
-      void this.#work(copyId)
+    if (this.#closing) return
+    for (let copy = this.#lanes.take(); copy; copy = this.#lanes.take()) {
+      this.#running.set(copy.id, false)
+      void this.#work(copy.id)
     }
   }
 
@@ -119,9 +138,11 @@ export class Reconciler {
     }
     const changed = this.#running.get(copyId) === true
     this.#running.delete(copyId)
+    this.#lanes.done(copyId)
     operations.progressed(copyId)
     if (again || changed) this.kick(copyId)
     this.#next()
+    if (this.#backlog.isLow) void this.#scan()
     if (this.#running.size === 0 && this.#closing) this.#idle.resolve()
   }
 
@@ -133,7 +154,9 @@ export class Reconciler {
     if (!copy) return false
     const lease = { copyId, fence: copy.fence, generation: copy.generation }
     try {
-      const outcome = await this.#drive(copy, lease)
+      const operationId = (await store.operations.pendingOf(copyId))?.id
+      const outcome = await causedBy({ operationId }, () => this.#drive(copy, lease))
+      this.#lanes.heard(copy, true)
       if (outcome.again) {
         await store.copies.postpone(lease, outcome.why, outcome.at, false)
         this.#wake(copyId, outcome.at)
@@ -144,7 +167,7 @@ export class Reconciler {
     }
   }
 
-  async #drive(copy: CopyRow, lease: Lease): Promise<Outcome> {
+  async #drive(copy: LeasedCopy, lease: Lease): Promise<Outcome> {
     const { context, registry, store, keyring, connections } = this.#parts
     const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
     if (kms && kms.namespaceId !== copy.namespaceId)
@@ -156,11 +179,12 @@ export class Reconciler {
           ? await connections.ofKms(kms)
           : undefined
     if (!connection) throw new KeyferryError('corrupt', 'a copy has neither a KMS nor settings of its own')
-    const { callTimeoutMs, settleMs, newestAfterMs } = timeouts(registry, kms?.provider)
+    const { callTimeoutMs, settleMs, newestAfterMs } = timesOf(registry, kms?.provider)
     let until = copy.leaseUntil
     const job: Job = {
       copy,
       lease,
+      abandoned: copy.abandoned,
       connection,
       lostAfterMs: callTimeoutMs + settleMs,
       newestAfterMs,
@@ -179,12 +203,13 @@ export class Reconciler {
   }
 
   /** Decides what a failure means for the copy. True: there is more to do now. */
-  async #failed(copy: CopyRow, lease: Lease, error: unknown): Promise<boolean> {
+  async #failed(copy: LeasedCopy, lease: Lease, error: unknown): Promise<boolean> {
     const { context, store, operations, connections, timing } = this.#parts
     if (error instanceof Interrupted) {
       await store.copies.release(lease)
       return true
     }
+    if (error instanceof CloudError) this.#lanes.heard(copy, error.kind !== 'unavailable')
     const reason = reasonOf(error)
     const now = context.now()
     const at = now + backOff(timing, copy.attempts, error, Number.parseInt(context.randomHex(4), 16) / 0xffffffff)
@@ -216,15 +241,5 @@ export class Reconciler {
     const { context, timing } = this.#parts
     const delay = Math.max(0, at - context.now())
     if (delay <= 10 * timing.scanMs) context.after(delay, () => this.kick(copyId))
-  }
-}
-
-/** The provider's times; a removal that no longer knows its provider takes the longest of all. */
-function timeouts(registry: ProviderRegistry, name: string | undefined) {
-  const all = name === undefined ? registry.names().map((one) => registry.get(one)) : [registry.get(name)]
-  return {
-    callTimeoutMs: Math.max(...all.map((one) => one.callTimeoutMs)),
-    settleMs: Math.max(...all.map((one) => one.settleMs)),
-    newestAfterMs: Math.max(...all.map((one) => one.newestAfterMs)),
   }
 }

@@ -33,6 +33,7 @@ export async function withdraw(
       remote,
       now: context.now(),
       lostAfterMs: job.lostAfterMs,
+      deleteSentAt: copy.deleteSentAt,
     })
     if (step.do === 'stop') throw new KeyferryError('refused', step.why)
     if (step.do === 'wait') return { again: true, at: step.until, why: step.why }
@@ -49,7 +50,7 @@ export async function withdraw(
     }
     await job.keepLease()
     const first = copy.deleteSentAt === null && deletes === 1
-    if (first) await store.copies.deleteSent(lease, context.now())
+    await store.copies.deleteSent(lease, context.now())
     try {
       await connection.remove(copy.remoteName)
     } catch (error) {

@@ -1,7 +1,11 @@
+import type { CalledPlace } from '../audit/cloud.ts'
+import type { AuditService } from '../audit/service.ts'
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyStore, KmsRow, NamespaceStore, WrappingKeyStore } from '../store.ts'
+import type { Observer } from '../telemetry.ts'
+import { observed } from './observed.ts'
 import type {
   Connection,
   KmsHistory,
@@ -11,6 +15,7 @@ import type {
   Shown,
   WrappingKeyRegister,
 } from './provider.ts'
+import { recordedRegister } from './recorded-register.ts'
 import type { ProviderRegistry } from './registry.ts'
 
 /** How many connections are kept open: one a KMS and credential generation. */
@@ -21,6 +26,8 @@ export interface ConnectionsParts {
   store: { wrappingKeys: WrappingKeyStore; namespaces: NamespaceStore; copies: Pick<CopyStore, 'anyDelivered'> }
   keyring: Keyring
   registry: ProviderRegistry
+  audit: AuditService
+  observer: Observer
 }
 
 interface Sealed {
@@ -123,9 +130,15 @@ export class Connections {
 
   async #connect(sealed: Sealed): Promise<Connection> {
     const { provider, settings } = await this.#openSettings(sealed)
-    return await this.#parts.registry
-      .get(provider)
-      .open(settings, await this.#owner(sealed.namespaceId), this.#register(), this.#history(sealed))
+    const owner = await this.#owner(sealed.namespaceId)
+    const place: CalledPlace = {
+      provider,
+      namespace: { id: owner.namespaceId, path: owner.namespacePath },
+      kms: sealed.row && { id: sealed.row.id, name: sealed.row.name },
+    }
+    const register = recordedRegister(this.#register(), place, this.#parts)
+    const connection = await this.#parts.registry.get(provider).open(settings, owner, register, this.#history(sealed))
+    return observed(connection, place, this.#parts)
   }
 
   /** A removal that has settings of its own is of a key that was once sent. */

@@ -1,5 +1,5 @@
 import type { KeyType } from '../keys/types.ts'
-import type { CopyOptions } from '../store.ts'
+import type { Awaitable, CopyOptions } from '../store.ts'
 
 /** What a key may be used for in the cloud: the words of Vault's `purpose`. */
 export const purposes = ['encrypt', 'decrypt', 'sign', 'verify', 'wrap', 'unwrap'] as const
@@ -109,8 +109,11 @@ export interface Connection {
   readVersion(remoteName: string, remoteVersion: string): Promise<ReadVersion | undefined>
   /** Deletes the key with all versions. Deleting what is absent is no error. */
   remove(remoteName: string): Promise<void>
-  /** Imports of the versions of one key may run side by side: true once a listing was seen to be permitted. */
-  canListVersions(): Promise<boolean>
+  /**
+   * Imports of the versions of one key may run side by side: true once a listing was seen to be permitted. At once where that is known,
+   * a promise where the cloud is asked.
+   */
+  canListVersions(): Awaitable<boolean>
   /** A preflight: what stands between this KMS and its first key, as far as it can be told without changing anything there. */
   diagnose?(): Promise<Finding[]>
   /** Makes a new key encryption key and uses it from then on, for every KMS on the collection; the old one is never deleted. */
@@ -217,18 +220,27 @@ export class CloudError extends Error {
   readonly effect: 'none' | 'unknown'
   /** The service's own code (`Forbidden/ForbiddenByRbac`), for operators and tests. */
   readonly serviceCode: string | undefined
+  /** Of the HTTP answer, where there was one. */
+  readonly status: number | undefined
   readonly retryAfterMs: number | undefined
 
   constructor(
     kind: CloudFailure,
     message: string,
-    more: { effect?: 'none' | 'unknown'; serviceCode?: string; retryAfterMs?: number; cause?: unknown } = {},
+    more: {
+      effect?: 'none' | 'unknown'
+      serviceCode?: string
+      status?: number | undefined
+      retryAfterMs?: number
+      cause?: unknown
+    } = {},
   ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'CloudError'
     this.kind = kind
     this.effect = more.effect ?? 'none'
     this.serviceCode = more.serviceCode
+    this.status = more.status
     this.retryAfterMs = more.retryAfterMs
   }
 }

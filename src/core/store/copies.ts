@@ -23,7 +23,7 @@ export interface CopyRow {
   nextAttemptAt: number
   distributedAt: number
   settingsBox: Buffer | null
-  /** When a delete was first sent whose effect is not known; null: none is out. */
+  /** When a delete was last sent whose effect is not known; null: none is out. */
   deleteSentAt: number | null
   leaseOwner: string | null
   leaseUntil: number
@@ -112,6 +112,19 @@ export interface Lease {
   generation: number
 }
 
+/** What shares room: the copies of one namespace in one place, since a vault that does not answer holds up all of them. */
+export interface Lane {
+  namespaceId: string
+  collection: string
+}
+
+export interface DueCopy extends Lane {
+  id: string
+}
+
+/** `abandoned`: whoever had the lease before never gave it back, and a call of theirs may still be on its way. */
+export type LeasedCopy = CopyRow & { abandoned: boolean }
+
 export interface CopyStore {
   byId(id: string): Awaitable<CopyRow | undefined>
   find(keyId: string, kmsId: string): Awaitable<CopyRow | undefined>
@@ -121,16 +134,29 @@ export interface CopyStore {
   keyNames(kmsId: string): Awaitable<string[]>
   /** Whether the KMS has a copy that was seen done. */
   anyDelivered(kmsId: string): Awaitable<boolean>
-  /** Ids of pending copies whose next attempt is due and that nobody leases. */
-  due(now: number, limit: number): Awaitable<string[]>
+  /** Pending copies whose next attempt is due and that nobody alive leases, the longest due first. */
+  due(now: number, limit: number): Awaitable<DueCopy[]>
+  /**
+   * The same, `each` from each of the next `lanes` lanes with pending copies after a lane, in an order of the store's own. `last`: where to
+   * go on; undefined at the end.
+   */
+  dueByLane(
+    after: Lane | undefined,
+    now: number,
+    lanes: number,
+    each: number,
+  ): Awaitable<{ copies: DueCopy[]; last: Lane | undefined }>
   /**
    * Records a distribution, with one row a version of the key as it is then, and its operation; reserves the remote name. Where
    * the key is in the KMS already, gives that copy and its unfinished operation, if any. Throws `not_found` when key or KMS is gone,
    * `conflict` when the remote name is reserved by another.
    */
   create(copy: CopyRow, operationId: string): Promise<{ copy: CopyRow; touched: Touched | undefined }>
-  /** Takes the lease when it is free (or run out); undefined when somebody else has it, the copy is gone, or copies are held. */
-  lease(copyId: string, owner: string, now: number, until: number): Promise<CopyRow | undefined>
+  /**
+   * Takes the lease when it is free, run out, or of a process that has ended; undefined when somebody else has it, the copy is gone, or
+   * copies are held.
+   */
+  lease(copyId: string, owner: string, now: number, until: number): Promise<LeasedCopy | undefined>
   extend(lease: Lease, until: number): Promise<void>
   release(lease: Lease): Promise<void>
   rename(lease: Lease, remoteName: string): Promise<void>
@@ -174,6 +200,8 @@ export interface CopyStore {
 
 export interface OperationStore {
   byId(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
+  /** The one of a copy that is not done yet. */
+  pendingOf(copyId: string): Awaitable<{ id: string; kind: OperationKind } | undefined>
   /** As `byId`, also of the deleted namespaces right below the namespace. */
   belowToo(namespaceId: string, id: string): Awaitable<OperationRow | undefined>
   /** Ids of the operations of a mount, in order; those after `after`, at most `limit`. */

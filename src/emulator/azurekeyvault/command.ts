@@ -15,7 +15,11 @@ const usage = `Usage: keyferry emulator azurekeyvault [options]
   --client-secret SECRET   of the service principal (default: a random one)
   --admin-token TOKEN      for the admin API (default: a random one)
   --managed-identity       also serve the managed-identity endpoint, for the same principal
-  --help                   show this`
+  --help                   show this
+
+Examples:
+  keyferry emulator azurekeyvault
+  keyferry emulator azurekeyvault --listen 127.0.0.1:0 --vault demo --vault pool:managedhsm > emulator.env`
 
 const usageError = (problem: string) => new Error(`keyferry emulator: ${problem}\n\n${usage}`)
 

@@ -13,6 +13,9 @@ const words: Record<OperationName, string> = {
   patch: 'patch',
 }
 
+/** By so many characters what the audit log says of an answer may be longer than the answer, and is still kept with it. */
+const mostRecordedMore = 512
+
 /**
  * What the audit log will say of one request: filled in as the request gets along, recorded once before anything has an effect, and
  * once more with its answer.
@@ -64,14 +67,18 @@ export class Trail {
   }
 
   /** Records the answer. Throws `unavailable`: then it may not leave. */
-  async end({ status, body }: Respond): Promise<void> {
+  async end({ status, body, type, kept }: Respond): Promise<void> {
     if (!this.#audit.on) return
-    const answer = body === null ? {} : (JSON.parse(body) as Record<string, unknown>)
+    if (kept?.recorded !== undefined) {
+      await this.#audit.responseAgain(this.#request, kept.recorded)
+      return
+    }
+    const answer = body === null || type !== undefined ? {} : (JSON.parse(body) as Record<string, unknown>)
     const oauth = 'error' in answer ? `${answer.error}: ${answer.error_description}` : undefined
     const errors = Array.isArray(answer.errors) ? answer.errors.map(String).join('; ') : oauth
     const error = status >= 400 ? errors || `status ${status}` : undefined
     await this.begin(error)
-    await this.#audit.response(
+    const recorded = await this.#audit.response(
       this.#request,
       {
         status,
@@ -82,5 +89,7 @@ export class Trail {
       },
       error,
     )
+    // What is much longer than the answer itself (a list whose names are hashed one by one) is not worth its memory.
+    if (kept && recorded.length <= kept.tail.length + mostRecordedMore) kept.recorded = recorded
   }
 }

@@ -5,6 +5,7 @@ import { parseDuration } from '../vault/durations.ts'
 import {
   type Answer,
   type Enveloped,
+  isEnveloped,
   type Respond,
   respondAnswer,
   respondJson,
@@ -33,13 +34,8 @@ export async function finish(
   keep?: (tail: string) => void,
 ): Promise<Respond> {
   const { ttl } = wrapping
-  if (ttl !== undefined && isWrappable(answer)) return await wrap(core, answer, { ...wrapping, ...about, ttl })
+  if (ttl !== undefined && isEnveloped(answer)) return await wrap(core, answer, { ...wrapping, ...about, ttl })
   return respondAnswer(answer, about, keep)
-}
-
-/** Whether there is something in an answer to be wrapped. */
-function isWrappable(answer: Answer): answer is Enveloped {
-  return answer !== undefined && !('raw' in answer)
 }
 
 /** Keeps the answer and gives the envelope with its wrapping token instead. `path`: of the request, in its namespace. */

@@ -49,10 +49,12 @@ export function oauthRoutes(core: Core, options: AppOptions): Hono<Env> {
   app.post('/oauth/introspect', post(introspect))
   app.post('/oauth/revoke', post(revoke))
   app.get('/oauth/jwks', async () => oauthAnswer(await core.doors.oauth.jwks(), publicHeaders))
-  // By the host that was asked, so not to be kept for others.
-  app.get('/.well-known/oauth-authorization-server', (context) =>
-    oauthAnswer(metadata(new URL(context.req.url).origin)),
-  )
+  app.get('/.well-known/oauth-authorization-server', (context) => {
+    const { publicUrl } = options
+    if (publicUrl !== undefined) return oauthAnswer(metadata(new URL(publicUrl).origin), publicHeaders)
+    // By the host that was asked, so not to be kept for others.
+    return oauthAnswer(metadata(new URL(context.req.url).origin))
+  })
   app.all('/oauth/*', () =>
     oauthFailure(
       new OAuthError('invalid_request', 'unsupported path or method'),

@@ -91,6 +91,8 @@ function describe(group: Group, route: DescribedRoute, name: OperationName, oper
 }
 
 function successes(answers: DescribedOperation['answers'], ref: (schema: JsonSchema) => JsonSchema) {
+  if (answers.text !== undefined)
+    return { 200: { description: 'OK', content: { [answers.text]: { schema: { type: 'string' } } } } }
   const schema = answerSchema(answers)
   const json = (of: JsonSchema) => ({ 'application/json': { schema: of } })
   const nothing = { description: 'Done; there is nothing to say.' }

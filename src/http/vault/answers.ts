@@ -17,6 +17,8 @@ export interface Answers {
   anyStatus?: boolean
   /** The whole body, where it comes without an envelope. */
   raw?: z.ZodType
+  /** The media type of a body that is no JSON. */
+  text?: string
 }
 
 /** A list: names in order. */

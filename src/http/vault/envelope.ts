@@ -1,4 +1,5 @@
 import type { WrapInfo } from '../../core/access/wrapping.ts'
+import type { KeptAnswer } from '../answer-cache.ts'
 import { rfc3339 } from './times.ts'
 
 /**
@@ -17,7 +18,17 @@ export interface Enveloped {
   location?: string
 }
 
-export type Answer = undefined | Enveloped | { raw: Record<string, unknown>; status?: number }
+/** An answer that is no JSON. `type`: its media type. */
+export interface TextAnswer {
+  text: string
+  type: string
+}
+
+export type Answer = undefined | Enveloped | { raw: Record<string, unknown>; status?: number } | TextAnswer
+
+export function isEnveloped(answer: Answer): answer is Enveloped {
+  return answer !== undefined && 'data' in answer
+}
 
 /** An answer ready to leave. */
 export interface Respond {
@@ -26,6 +37,10 @@ export interface Respond {
   /** Seconds after which to come again. */
   retryAfter?: number
   location?: string
+  /** The media type of a body that is no JSON. */
+  type?: string
+  /** Where it came from, when it was not made for this request. */
+  kept?: KeptAnswer
 }
 
 // One object for all answers: no header of ours differs from request to request. `Content-Type` is exactly this: hvac reads errors only
@@ -38,7 +53,8 @@ export function respondJson(status: number, body: string): Respond {
 }
 
 /** The answer as `fetch` knows it. */
-export function toResponse({ status, body, retryAfter, location }: Respond): Response {
+export function toResponse({ status, body, retryAfter, location, type }: Respond): Response {
+  if (type !== undefined) return new Response(body, { status, headers: { ...jsonHeaders, 'Content-Type': type } })
   if (location !== undefined) return new Response(body, { status, headers: { ...jsonHeaders, Location: location } })
   if (retryAfter !== undefined) {
     return new Response(body, { status, headers: { ...jsonHeaders, 'Retry-After': `${retryAfter}` } })
@@ -93,6 +109,7 @@ export function respondAnswer(
   keep?: (tail: string) => void,
 ): Respond {
   if (answer === undefined) return about.reading ? respondJson(404, '{"errors":[]}') : { status: 204, body: null }
+  if ('text' in answer) return { status: 200, body: answer.text, type: answer.type }
   if ('raw' in answer) return respondJson(answer.status ?? 200, JSON.stringify(answer.raw))
   const tail = envelopeTail(answer, about.mountType)
   keep?.(tail)

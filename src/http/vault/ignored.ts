@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { printable } from '../../core/keys/types.ts'
 import type { Awaitable } from '../../core/store.ts'
-import type { Answer } from './envelope.ts'
+import { type Answer, isEnveloped } from './envelope.ts'
 
 /** The fields that a write knows; undefined where it takes any. */
 export type Known = ReadonlySet<string> | undefined
@@ -40,7 +40,7 @@ export function ignoredFields(
 /** As in Vault, warnings of ignored fields make no answer where there is none. */
 export async function withWarnings(pending: Awaitable<Answer>, warnings: readonly string[]): Promise<Answer> {
   const answer = await pending
-  if (answer === undefined || 'raw' in answer) return answer
+  if (!isEnveloped(answer)) return answer
   return { ...answer, warnings: [...(answer.warnings ?? []), ...warnings] }
 }
 

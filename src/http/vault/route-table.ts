@@ -9,11 +9,14 @@ interface Part {
 
 interface Entry<R> {
   route: R
+  template: string
   parts: readonly Part[]
 }
 
 export interface Match<R> {
   route: R
+  /** The route's path with what its table is mounted under in front. */
+  template: string
   params: Params
 }
 
@@ -25,13 +28,14 @@ export class RouteTable<R extends { path: string }> {
   readonly routes: readonly R[]
   readonly #byFirst = new Map<string, Entry<R>[]>()
 
-  constructor(routes: readonly R[]) {
+  /** `under`: what stands before the routes' paths, by kind and not by name: `keymgmt/`. */
+  constructor(routes: readonly R[], under = '') {
     this.routes = routes
     for (const route of routes) {
       const parts = route.path.split('/').map(parsePart)
       const first = parts[0]?.literal ?? ''
       const entries = this.#byFirst.get(first) ?? []
-      entries.push({ route, parts })
+      entries.push({ route, template: under + route.path, parts })
       this.#byFirst.set(
         first,
         entries.sort((a, b) => specificity(b) - specificity(a)),
@@ -41,9 +45,9 @@ export class RouteTable<R extends { path: string }> {
 
   /** The route for the parts of a path from `from` on. */
   match(segments: readonly string[], from: number): Match<R> | undefined {
-    for (const { route, parts } of this.#byFirst.get(segments[from] ?? '') ?? []) {
+    for (const { route, template, parts } of this.#byFirst.get(segments[from] ?? '') ?? []) {
       const params = matchParts(parts, segments, from)
-      if (params) return { route, params }
+      if (params) return { route, template, params }
     }
     return undefined
   }

@@ -119,15 +119,13 @@ export class VaultConnection implements Connection {
     }
   }
 
-  async canListVersions(): Promise<boolean> {
-    if (this.#listing === undefined || this.#refusalIsOld()) {
-      await this.#tryListing(() =>
-        this.#client.read({ action: 'list', what: 'list keys' }, deadline(this.#timeoutMs), (keys, options) =>
-          keys.listPropertiesOfKeys(options).byPage({ maxPageSize: 1 }).next(),
-        ),
-      )
-    }
-    return this.#listing === true
+  canListVersions(): boolean | Promise<boolean> {
+    if (this.#listing !== undefined && !this.#refusalIsOld()) return this.#listing === true
+    return this.#tryListing(() =>
+      this.#client.read({ action: 'list', what: 'list keys' }, deadline(this.#timeoutMs), (keys, options) =>
+        keys.listPropertiesOfKeys(options).byPage({ maxPageSize: 1 }).next(),
+      ),
+    )
   }
 
   async #importWrapped(request: ImportRequest, kek: Kek, time: Deadline): Promise<ReadVersion> {

@@ -16,20 +16,18 @@ export interface Operation {
   route?: Route
 }
 
-/** A failed call, with the HTTP status where there was an answer. */
+/** A failed call to a vault. */
 export class VaultError extends CloudError {
-  readonly status: number | undefined
   /** DNS does not know the vault's own name. */
   readonly unknownHost: boolean
 
   constructor(
     kind: CloudError['kind'],
     message: string,
-    more: ConstructorParameters<typeof CloudError>[2] & { status?: number | undefined; unknownHost?: boolean } = {},
+    more: ConstructorParameters<typeof CloudError>[2] & { unknownHost?: boolean } = {},
   ) {
     super(kind, message, more)
     this.name = 'VaultError'
-    this.status = more.status
     this.unknownHost = more.unknownHost ?? false
   }
 }

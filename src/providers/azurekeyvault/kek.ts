@@ -171,6 +171,7 @@ async function withoutEffect<T>(work: () => Promise<T>): Promise<T> {
     if (!(error instanceof CloudError) || error.effect === 'none') throw error
     throw new CloudError(error.kind, error.message, {
       ...(error.serviceCode !== undefined && { serviceCode: error.serviceCode }),
+      status: error.status,
       ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
     })
   }

@@ -1,9 +1,10 @@
 import { importIdOf } from '../../core/distribution/import-id.ts'
 import { KeyferryError } from '../../core/errors.ts'
-import type { CopyStore, Lease } from '../../core/store.ts'
+import type { CopyStore, Lease, ProcessStore } from '../../core/store.ts'
 import { type CopyRecord, copyQueries, typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
 import { and, eq, sql } from './drizzle.ts'
+import { dueQueries } from './due-copies.ts'
 import { metaRows } from './meta-rows.ts'
 import { endNamespace } from './namespace-removal.ts'
 import { operationChanges } from './operations.ts'
@@ -13,9 +14,10 @@ import { copies, copyVersions, keys, keyVersions, kms, remoteNames } from './sch
 /** How soon a copy with drift is looked at again once it was worked on, in ms. */
 const lookAgainMs = 30_000
 
-export function copyStore(database: Database, uuid: () => string): CopyStore {
+export function copyStore(database: Database, uuid: () => string, processes: ProcessStore): CopyStore {
   const db = database.drizzle
   const query = copyQueries(database)
+  const due = dueQueries(database, processes)
   const change = operationChanges(database)
   const meta = metaRows(database)
 
@@ -81,7 +83,7 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
     kmsNames: (keyId) => query.kmsNames.all({ keyId }).map((row) => row.name),
     keyNames: (kmsId) => query.keyNames.all({ kmsId }).map((row) => row.name),
     anyDelivered: (kmsId) => query.anyDelivered.get({ kmsId }) !== undefined,
-    due: (now, limit) => query.due.all({ now, limit }).map((row) => row.id),
+    ...due,
 
     create: (copy, operationId) =>
       database.write(() => {
@@ -111,10 +113,13 @@ export function copyStore(database: Database, uuid: () => string): CopyStore {
       database.write(() => {
         const row = query.byId.get({ id: copyId })
         if (meta.get(holdName) !== undefined) return undefined
-        if (row?.state !== 'pending' || (row.leaseUntil > now && row.leaseOwner !== owner)) return undefined
+        if (row?.state !== 'pending') return undefined
+        const { leaseOwner: holder, leaseUntil } = row
+        if (holder !== null && holder !== owner && leaseUntil > now && !processes.isDead(holder)) return undefined
         const lease = { leaseOwner: owner, leaseUntil: until, fence: row.fence + 1 }
         db.update(copies).set(lease).where(eq(copies.id, copyId)).run()
-        return typedCopy({ ...row, ...lease })
+        const copy = typedCopy({ ...row, ...lease })
+        return copy && { ...copy, abandoned: holder !== null }
       }),
     extend: (lease, until) => database.write(() => set(leased(lease), { leaseUntil: until })),
     release: (lease) => database.write(() => set(leased(lease), free)),

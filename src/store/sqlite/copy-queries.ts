@@ -1,7 +1,7 @@
 import type { Protection, Purpose } from '../../core/kms/provider.ts'
 import type { CopyOptions, CopyRow } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, asc, eq, gt, lte, sql } from './drizzle.ts'
+import { and, asc, eq, gt, sql } from './drizzle.ts'
 import { copies, copyVersions, keys, kms } from './schema.ts'
 
 export type CopyRecord = typeof copies.$inferSelect
@@ -44,19 +44,6 @@ export function copyQueries({ drizzle: db }: Database) {
       .from(copies)
       .where(and(eq(copies.kmsId, sql.placeholder('kmsId')), gt(copies.seenGeneration, 0)))
       .limit(1)
-      .prepare(),
-    due: db
-      .select({ id: copies.id })
-      .from(copies)
-      .where(
-        and(
-          eq(copies.state, 'pending'),
-          lte(copies.nextAttemptAt, sql.placeholder('now')),
-          lte(copies.leaseUntil, sql.placeholder('now')),
-        ),
-      )
-      .orderBy(asc(copies.nextAttemptAt))
-      .limit(sql.placeholder('limit'))
       .prepare(),
   }
 }

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { type IdempotencyStore, type IdempotentRow, stillRunning } from '../../core/idempotency.ts'
+import type { ProcessStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
 import { and, eq, gt, sql } from './drizzle.ts'
 import { idempotentRequests } from './schema.ts'
@@ -9,14 +9,8 @@ const longestWorkMs = 120_000
 /** So many rows that ran out go with each new one. */
 const prunedAtOnce = 20
 
-/** Of the stores that this process has open. A process id alone says little: in a container it is the same after each start. */
-const openHere = new Set<string>()
-
-export function idempotencyStore(database: Database): IdempotencyStore {
+export function idempotencyStore(database: Database, processes: ProcessStore): IdempotencyStore {
   const db = database.drizzle
-  const owner = `${process.pid}:${randomUUID()}`
-  openHere.add(owner)
-  database.onClose(() => openHere.delete(owner))
   const find = db
     .select()
     .from(idempotentRequests)
@@ -39,26 +33,15 @@ export function idempotencyStore(database: Database): IdempotencyStore {
     put.run(id, namespaceId, by, box, createdAt, expiresAt)
     prune.run(createdAt, prunedAtOnce)
   }
-  database.recordWith((row) => insert(row, owner))
+  /** Whether the process that wrote a row may still be at work on it. This one knows its own requests. */
+  const isRunning = (owner: string | null) => owner !== null && owner !== processes.self && !processes.isDead(owner)
+  database.recordWith((row) => insert(row, processes.self))
   return {
     find: (id, now) => {
       const row = find.get({ id, now })
-      return row && { ...row, running: isRunning(row.owner, owner) && now < row.createdAt + longestWorkMs }
+      return row && { ...row, running: isRunning(row.owner) && now < row.createdAt + longestWorkMs }
     },
     keep: (row) => database.write(() => insert(row, null)),
     answer: (id, box) => database.write(() => void answer.run(box, id)),
-  }
-}
-
-/** Whether the process that wrote a row may still be at work on it. Processes that share a file are on one machine. */
-function isRunning(owner: string | null, self: string): boolean {
-  if (owner === null || owner === self) return false
-  const pid = Number(owner.slice(0, owner.indexOf(':')))
-  if (pid === process.pid) return openHere.has(owner)
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }

@@ -1,6 +1,6 @@
 import type { OperationKind, OperationRow, OperationStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { and, asc, eq, gt, lte, ne, sql } from './drizzle.ts'
+import { and, asc, desc, eq, gt, lte, ne, sql } from './drizzle.ts'
 import { copies, operations } from './schema.ts'
 
 /** Of a namespace, or of a deleted one right below it, whose removals nobody else can see. */
@@ -17,6 +17,13 @@ export function operationStore(database: Database): OperationStore {
   const prune = database.sqlite.prepare<[number, number]>(
     `DELETE FROM operations WHERE id IN (SELECT id FROM operations WHERE finished_at < ? ORDER BY finished_at LIMIT ?)`,
   )
+  const pendingOf = db
+    .select({ id: operations.id, kind: operations.kind })
+    .from(operations)
+    .where(and(eq(operations.copyId, sql.placeholder('copyId')), eq(operations.state, 'pending')))
+    .orderBy(desc(operations.generation))
+    .limit(1)
+    .prepare()
   const belowToo = db
     .select()
     .from(operations)
@@ -53,6 +60,7 @@ export function operationStore(database: Database): OperationStore {
   const ids = (rows: { id: string }[]) => rows.map((row) => row.id)
   return {
     byId: (namespaceId, id) => byId.get({ namespaceId, id }) as OperationRow | undefined,
+    pendingOf: (copyId) => pendingOf.get({ copyId }) as { id: string; kind: OperationKind } | undefined,
     belowToo: (namespaceId, id) => belowToo.get({ namespaceId, id }) as OperationRow | undefined,
     ofMount: (mountId, { after = '', limit = -1 } = {}) => ids(ofMount.all({ mountId, after, limit })),
     orphaned: (namespaceId, { after = '', limit = -1 } = {}) => ids(orphaned.all({ namespaceId, after, limit })),

@@ -185,7 +185,7 @@ describe('the next step of a delivery', () => {
 })
 
 describe('the next step of a removal', () => {
-  it.each<[string, Partial<Situation>, object]>([
+  it.each<[string, Partial<Situation> & { deleteSentAt?: number }, object]>([
     ['ours', { versions: [seenRow(1)], remote: present(remote(1)) }, { do: 'delete' }],
     ['ours without a list', { versions: [seenRow(1)], remote: unlisted(remote(1)) }, { do: 'delete' }],
     ['what came of a lost import', { versions: [row(1, { sentAt: 1 })], remote: present(remote(1)) }, { do: 'delete' }],
@@ -195,6 +195,21 @@ describe('the next step of a removal', () => {
       'a lost import may still come',
       { versions: [seenRow(1), row(2, { sentAt: now - 1 })] },
       { do: 'wait', until: now - 1 + lostAfterMs, why: expect.stringMatching(/answer was lost/) },
+    ],
+    [
+      'nothing is there, but a lost delete may still come',
+      { versions: [seenRow(1)], deleteSentAt: now - 1 },
+      {
+        do: 'wait',
+        until: now - 1 + lostAfterMs,
+        why: expect.stringMatching(/^a delete was sent whose answer was lost/),
+      },
+    ],
+    ['nor that', { versions: [seenRow(1)], deleteSentAt: now - lostAfterMs }, { do: 'gone' }],
+    [
+      'a key that is deleted keeps its name',
+      { versions: [seenRow(1)], deleteSentAt: now - 1, remote: { state: 'deleted' } },
+      { do: 'gone' },
     ],
     ['or no longer', { versions: [row(1, { sentAt: now - lostAfterMs })] }, { do: 'gone' }],
     [
@@ -216,7 +231,7 @@ describe('the next step of a removal', () => {
       { do: 'stop', why: expect.any(String) },
     ],
   ])('%s', (_, more, step) => {
-    expect(nextRemovalStep(situation(more))).toEqual(step)
+    expect(nextRemovalStep({ deleteSentAt: null, ...situation(more), ...more })).toEqual(step)
   })
 })
 
@@ -349,10 +364,15 @@ describe('whatever the situation, a delivery', () => {
 })
 
 describe('whatever the situation, a removal', () => {
-  const always = (what: string, check: (before: Situation, step: ReturnType<typeof nextRemovalStep>) => void) =>
+  const deletes = fc.option(fc.integer({ min: now - 2 * lostAfterMs, max: now }))
+  type Removal = Parameters<typeof nextRemovalStep>[0]
+  const always = (what: string, check: (before: Removal, step: ReturnType<typeof nextRemovalStep>) => void) =>
     it(what, () =>
       fc.assert(
-        fc.property(situations, (before) => check(before, nextRemovalStep(before))),
+        fc.property(situations, deletes, (some, deleteSentAt) => {
+          const before = { ...some, deleteSentAt }
+          check(before, nextRemovalStep(before))
+        }),
         runs,
       ),
     )
@@ -365,8 +385,10 @@ describe('whatever the situation, a removal', () => {
       expect(isOurs(before, seen)).toBe(true)
   })
 
-  always('never ends while the key is there, or may yet come', ({ versions, remote }, step) => {
+  always('never ends while the key is there, or anything may yet come', (before, step) => {
     if (step.do !== 'gone') return
+    const { versions, remote, deleteSentAt } = before
+    if (remote.state === 'absent' && deleteSentAt !== null) expect(deleteSentAt + lostAfterMs).toBeLessThanOrEqual(now)
     expect(remote.state).not.toBe('present')
     for (const one of versions) {
       if (one.remoteVersion === null && one.sentAt !== null) expect(one.sentAt + lostAfterMs).toBeLessThanOrEqual(now)

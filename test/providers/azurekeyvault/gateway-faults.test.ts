@@ -7,8 +7,8 @@ import { type AzureGateway, azureGateway, namesThere, versionsThere } from './ga
 import { type Bench, clientId, fivePermissions, startBench } from './harness.ts'
 import { RawClient } from './raw-client.ts'
 
-/** How many lives, how many at a time, and which ones: `LIVES=3000 SEED=7 npx vitest run …` for a long walk. */
-const lives = Number(process.env.LIVES ?? 70)
+/** How many lives, how many at a time, and which ones: `SDK_LIVES=3000 SEED=7 npm run soak` for a long walk. */
+const lives = Number(process.env.SDK_LIVES ?? 70)
 const side = 80
 const seed = Number(process.env.SEED ?? 1)
 
@@ -167,6 +167,7 @@ describe('under random faults on every request', () => {
     const hits = bench.emulator.listFaults().reduce((sum, fault) => sum + fault.hits, 0)
     bench.emulator.clearFaults()
     raw = lookIn()
+    console.log(`${lives} lives with the genuine SDK, ${hits} faults; seed ${seed}`)
     expect(hits).toBeGreaterThan(lives)
 
     const expected = new Set(foreign)

@@ -1,3 +1,4 @@
+import type { AuditOptions } from '../../../src/core/audit/service.ts'
 import type { Waiting } from '../../../src/core/context.ts'
 import { KeyferryError } from '../../../src/core/errors.ts'
 import { type AzureOptions, createAzureKeyVaultProvider } from '../../../src/providers/azurekeyvault/index.ts'
@@ -16,8 +17,15 @@ export interface AzureGateway extends TestCore {
   soon(seconds?: number): Waiting
 }
 
-export async function azureGateway(bench: Bench, azure: AzureOptions = {}): Promise<AzureGateway> {
-  const test = await testCore({ providers: [createAzureKeyVaultProvider({ ...bench.options, ...azure })] })
+export async function azureGateway(
+  bench: Bench,
+  azure: AzureOptions = {},
+  audit?: AuditOptions,
+): Promise<AzureGateway> {
+  const test = await testCore({
+    providers: [createAzureKeyVaultProvider({ ...bench.options, ...azure })],
+    ...(audit && { audit }),
+  })
   const { core, scope } = test
   const soon = (seconds = 30) => ({ deadline: Date.now() + seconds * 1000 })
   const credentials = { tenant_id: tenantId, client_id: clientId, client_secret: clientSecret }

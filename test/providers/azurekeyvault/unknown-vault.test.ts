@@ -46,7 +46,7 @@ describe('a vault that DNS does not know', () => {
   it('is refused after three tries where nothing was ever had of it', async () => {
     for (const work of [
       (one: Connection) => one.describe('key'),
-      (one: Connection) => one.canListVersions(),
+      async (one: Connection) => await one.canListVersions(),
       (one: Connection) => one.importVersion(importRequest()),
     ]) {
       const { asked, azure } = lookups('ENOTFOUND')

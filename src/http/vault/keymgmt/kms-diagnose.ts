@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { causedBy } from '../../../core/kms/cause.ts'
 import { engineRoute } from '../route.ts'
 
 const level = z.enum(['ok', 'info', 'warning', 'error'])
@@ -15,7 +16,9 @@ is the worst of them. An answer is a success whatever was found.`,
     capability: 'read',
     answers: { data: z.object({ level, findings: z.array(finding) }) },
     handler: async (call, { name }) => {
-      const { level, findings } = await call.core.kms.diagnose(call.scope, name)
+      const { level, findings } = await causedBy({ requestId: call.requestId }, () =>
+        call.core.kms.diagnose(call.scope, name),
+      )
       return { data: { findings, level } }
     },
   },

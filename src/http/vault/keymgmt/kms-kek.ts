@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { causedBy } from '../../../core/kms/cause.ts'
 import { stringMap } from '../answers.ts'
 import { noFields } from '../fields.ts'
 import { engineRoute } from '../route.ts'
@@ -21,9 +22,9 @@ former one is disabled there and never deleted. Not for a KMS that names its own
       }),
     },
     handler: async (call, { name }) => {
-      const { keyId, fingerprint, formerKeyId, attestation, warnings } = await call.core.kms.rotateWrappingKey(
-        call.scope,
-        name,
+      const { keyId, fingerprint, formerKeyId, attestation, warnings } = await causedBy(
+        { requestId: call.requestId },
+        () => call.core.kms.rotateWrappingKey(call.scope, name),
       )
       const data = {
         former_kek_id: formerKeyId,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { causedBy } from '../../../core/kms/cause.ts'
 import { seconds, stringMap } from '../answers.ts'
 import { noFields } from '../fields.ts'
 import { engineRoute } from '../route.ts'
@@ -23,7 +24,9 @@ not reached in time are looked at in the background: then "looked" is less than 
       }),
     },
     handler: async (call, { name }) => {
-      const { copies, drift, failed, looked } = await call.core.looks.reconcile(call.scope, name, call.waiting)
+      const { copies, drift, failed, looked } = await causedBy({ requestId: call.requestId }, () =>
+        call.core.looks.reconcile(call.scope, name, call.waiting),
+      )
       const shown = Object.fromEntries(Object.entries(drift).map(([key, found]) => [key, driftShape(found)]))
       return { data: { copies, drift: shown, failed, looked } }
     },

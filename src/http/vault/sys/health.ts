@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import type { Hold } from '../../../core/backup/restore-store.ts'
 import { invalid } from '../../../core/errors.ts'
 import { printable } from '../../../core/keys/types.ts'
 import { publicRoute } from '../route.ts'
+import { rfc3339 } from '../times.ts'
 import { shownVersion } from './version.ts'
 
 /** Parameters with which a load balancer chooses the status for a state. A gateway that answers at all is in the state `active`. */
@@ -20,7 +22,8 @@ const flags = ['standbyok', 'perfstandbyok']
 export const health = publicRoute('sys/health', {
   synopsis: 'Whether the gateway serves.',
   description: `
-200 while it is up and unsealed; it does not answer before. 503 while no audit sink takes what is to be recorded. "activecode" and
+200 while it is up and unsealed; it does not answer before. 503 while no audit sink takes what is to be recorded. "hold" is there
+from a restore until its release, while nothing is sent to any KMS: the status stays. "activecode" and
 "haunhealthycode" choose other statuses. The parameters for states that do not occur here ("standbyok", "sealedcode" and the like) are checked and have no effect.`,
   read: {
     unauthenticated: true,
@@ -40,10 +43,12 @@ export const health = publicRoute('sys/health', {
         cluster_name: z.string(),
         cluster_id: z.string(),
         audit: z.string().optional(),
+        hold: z.string().optional(),
       }),
     },
-    handler: ({ core, options }, _params, query) => {
+    handler: async ({ core, options }, _params, query) => {
       for (const name of codes) statusOf(query, name)
+      const held = await core.restore.hold()
       return {
         status: core.audit.healthy
           ? (statusOf(query, 'activecode') ?? 200)
@@ -61,11 +66,17 @@ export const health = publicRoute('sys/health', {
           cluster_name: 'keyferry',
           cluster_id: core.instanceId,
           ...(core.audit.healthy ? {} : { audit: 'no sink takes what is to be recorded: requests are refused' }),
+          ...(held && { hold: holdSentence(held) }),
         },
       }
     },
   },
 })
+
+/** Such a gateway answers, and so stays behind its load balancer; whoever watches it should know. */
+function holdSentence({ backupMadeAt }: Hold): string {
+  return `restored from a backup of ${rfc3339(backupMadeAt)}: nothing is sent to any KMS until "keyferry release"`
+}
 
 function statusOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)

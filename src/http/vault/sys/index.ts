@@ -7,6 +7,7 @@ import { health } from './health.ts'
 import { init } from './init.ts'
 import { leader } from './leader.ts'
 import { licenseStatus } from './license-status.ts'
+import { metrics } from './metrics.ts'
 import { mount } from './mount.ts'
 import { mountTune } from './mount-tune.ts'
 import { mounts } from './mounts.ts'
@@ -16,6 +17,7 @@ import { sysOperation, sysOperationRetry, sysOperations } from './operations.ts'
 import { oldPolicies, oldPolicy, policies, policy } from './policies.ts'
 import { rateLimit, rateLimits } from './quotas.ts'
 import { remount, remountStatus } from './remount.ts'
+import { rotate } from './rotate.ts'
 import { rotateSigningKey } from './rotate-signing-key.ts'
 import { sealStatus } from './seal-status.ts'
 import { uiMount } from './ui-mount.ts'
@@ -58,7 +60,9 @@ export const sysRoutes: readonly Route<SystemCall>[] = [
   wrappingWrap,
   rateLimits,
   rateLimit,
+  rotate,
   rotateSigningKey,
   licenseStatus,
+  metrics,
   openApi,
 ]

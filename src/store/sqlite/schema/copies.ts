@@ -32,7 +32,7 @@ export const copies = sqliteTable(
     distributedAt: integer('distributed_at').notNull(),
     /** Only of a removal without a KMS: the settings to remove with. */
     settingsBox: blob('settings_box', { mode: 'buffer' }),
-    /** When a delete was first sent whose effect is not known; null: none is out. */
+    /** When a delete was last sent whose effect is not known; null: none is out. */
     deleteSentAt: integer('delete_sent_at'),
     leaseOwner: text('lease_owner'),
     leaseUntil: integer('lease_until').notNull(),
@@ -50,6 +50,8 @@ export const copies = sqliteTable(
     index('copies_kms').on(t.kmsId),
     index('copies_mount').on(t.mountId),
     index('copies_due').on(t.nextAttemptAt).where(sql`state = 'pending'`),
+    index('copies_lane').on(t.namespaceId, t.collection, t.nextAttemptAt).where(sql`state = 'pending'`),
+    index('copies_drifted').on(t.drift).where(sql`drift <> '[]'`),
     index('copies_look').on(t.collection, t.nextLookAt).where(sql`state <> 'pending' AND desired = 'present'`),
   ],
 )
@@ -91,5 +93,6 @@ export const operations = sqliteTable(
     index('operations_namespace').on(t.namespaceId, t.createdAt),
     index('operations_mount').on(t.mountId, t.id),
     index('operations_finished').on(t.finishedAt),
+    index('operations_pending').on(t.kind).where(sql`state = 'pending'`),
   ],
 )

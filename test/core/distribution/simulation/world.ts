@@ -48,6 +48,8 @@ export class World {
   readonly #file = join(this.#folder, 'keyferry.db')
   readonly #rootKey: RootKey = newRootKey()
   readonly #stores: Store[] = []
+  /** The names that processes had which are dead. */
+  readonly #dead = new Set<string>()
   readonly #writes = new Set([
     ...['create', 'addVersion', 'update', 'replaceSettings', 'lease', 'extend', 'release', 'rename', 'sent', 'notSent'],
     ...[
@@ -78,7 +80,8 @@ export class World {
 
   async open(): Promise<void> {
     for (let slot = 0; slot < this.processes.length; slot++) {
-      this.#stores.push(openStore({ file: this.#file, uuid: () => this.chance.uuid() }))
+      const processes = { self: 'nobody', isDead: (owner: string) => this.#dead.has(owner.split('/')[0] ?? '') }
+      this.#stores.push(openStore({ file: this.#file, uuid: () => this.chance.uuid(), processes }))
     }
     const [store] = this.#stores
     if (!store) throw new Error('there is no store')
@@ -98,6 +101,7 @@ export class World {
     if (!store) throw new Error('there is no store')
     const link = { up: true }
     const { promise, resolve } = Promise.withResolvers<'died'>()
+    const name = this.chance.uuid()
     const process: Omit<Process, 'core'> = {
       alive: true,
       link,
@@ -106,6 +110,7 @@ export class World {
         if (!process.alive) return
         process.alive = false
         link.up = false
+        this.#dead.add(name)
         this.processes[slot] = undefined
         this.#count('crash')
         resolve('died')
@@ -116,7 +121,7 @@ export class World {
       memoryProvider(this.clouds, { time: this.time, link, times: { callTimeoutMs, settleMs, newestAfterMs: 1_000 } }),
     )
     const core = await createCore({
-      store: this.#mortal(store, process),
+      store: this.#mortal({ ...store, processes: { ...store.processes, self: name } }, process),
       rootKey: this.#copyOfRoot(),
       registry,
       generator: this.#generator,

@@ -1,0 +1,1 @@
+CREATE INDEX `copies_lane` ON `copies` (`namespace_id`,`collection`,`next_attempt_at`) WHERE state = 'pending';

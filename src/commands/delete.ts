@@ -1,0 +1,30 @@
+import { ask } from '../client/ask.ts'
+import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
+import { refused } from '../client/refusals.ts'
+import { hasContent, show, warn } from './answers.ts'
+import { parseWithOperands } from './command.ts'
+import { formatOf, formatOption } from './format.ts'
+import { onePath } from './path.ts'
+
+const spec = {
+  name: 'delete',
+  usage: 'PATH [FLAGS]',
+  about: `Deletes what is at a path of the gateway. Of what is not there, that is a success too. A key can be deleted once it was
+written with deletion_allowed=true and is in no KMS any more.`,
+  options: { format: formatOption, ...gatewayOptions },
+  examples: ['keyferry delete keymgmt/kms/prod/key/orders', 'keyferry delete keymgmt/key/orders'],
+} as const
+
+export async function run(args: string[]): Promise<void> {
+  const parsed = parseWithOperands(spec, args)
+  if (!parsed) return
+  const { options, operands } = parsed
+  const format = formatOf(spec, options.format)
+  const path = onePath(spec, operands)
+  const gateway = gatewayOf(options, process.env)
+  const answer = await ask(gateway, 'DELETE', path)
+  if (answer.status >= 400) throw refused(gateway, path, answer)
+  warn(answer)
+  if (hasContent(answer.body)) show(answer.body, { field: undefined, format })
+  else if (format === 'table') console.log(`Success! Data deleted (if it existed) at: ${path}`)
+}

@@ -1,0 +1,55 @@
+import { type Context, Hono } from 'hono'
+import type { Core } from '../core/core.ts'
+import type { Connected } from './app.ts'
+import { respondError } from './errors.ts'
+import type { AppOptions } from './options.ts'
+import type { Pipeline } from './pipeline.ts'
+import { type Respond, toResponse } from './vault/envelope.ts'
+import { printed } from './vault/sys/metrics.ts'
+
+type Env = { Bindings: Connected }
+
+/**
+ * `/metrics`, where Prometheus looks unless told otherwise: the same as `sys/metrics` of the root namespace, with the same right asked for.
+ * Where metrics are open to everybody, both are, and neither is recorded. To be mounted at the root, before `/v1/`.
+ */
+export function metricsRoutes(core: Core, options: AppOptions, pipeline: Pipeline): Hono<Env> {
+  const app = new Hono<Env>()
+  if (options.metrics === 'open') {
+    app.get('/metrics', async (context) => toResponse(await open(core, options, context.req.raw, 'prometheus')))
+    app.get('/v1/sys/metrics', async (context) =>
+      toResponse(await open(core, options, context.req.raw, context.req.query('format') ?? null)),
+    )
+  } else {
+    app.get('/metrics', async (context) =>
+      toResponse(await pipeline.answer(asVaults(context), context.env?.remoteAddress)),
+    )
+  }
+  return app
+}
+
+async function open(core: Core, options: AppOptions, { method }: Request, format: string | null): Promise<Respond> {
+  const { telemetry } = options
+  const begun = telemetry?.begun() ?? 0
+  const failed = { requestId: core.context.uuid(), method, path: 'sys/metrics', operation: 'read' } as const
+  let answer: Respond
+  try {
+    const { text, type } = await printed({ core, options }, format)
+    answer = { status: 200, body: text, type }
+  } catch (error) {
+    answer = respondError(error, failed, core.context.log)
+  }
+  telemetry?.ended(begun, 'sys/metrics', method, answer.status)
+  return answer
+}
+
+/** The request for the same at Vault's path: nothing of it but who asks. */
+function asVaults({ req }: Context<Env>): Request {
+  const url = new URL('/v1/sys/metrics?format=prometheus', req.url)
+  const headers = new Headers()
+  for (const name of ['x-vault-token', 'authorization']) {
+    const value = req.header(name)
+    if (value !== undefined) headers.set(name, value)
+  }
+  return new Request(url, { method: 'GET', headers })
+}

@@ -3,6 +3,7 @@ import type { Core } from '../core/core.ts'
 import { docsRoutes } from '../web/docs/index.ts'
 import { errorBody } from './errors.ts'
 import { metricsRoutes } from './metrics.ts'
+import { counted } from './middleware/counted.ts'
 import { oauthRoutes } from './oauth/index.ts'
 import { openApiDocument } from './openapi/document.ts'
 import { type AppOptions, defaultOptions } from './options.ts'
@@ -26,7 +27,12 @@ export function createApp(core: Core, options: Partial<AppOptions> = {}): Hono<{
   app.all('/v1/*', async (context) => toResponse(await pipeline.answer(context.req.raw, context.env?.remoteAddress)))
   app.route('/', oauthRoutes(core, all))
   app.route('/', docsRoutes())
-  app.get('/openapi.json', (context) => context.json(openApiDocument(all.version)))
-  app.notFound(() => toResponse(respondJson(404, errorBody(['unsupported path: the API is under /v1/']))))
+  const { telemetry, version } = all
+  app.get(
+    '/openapi.json',
+    counted(telemetry, 'openapi.json', (context) => context.json(openApiDocument(version))),
+  )
+  const unsupported = () => toResponse(respondJson(404, errorBody(['unsupported path: the API is under /v1/'])))
+  app.notFound(counted(telemetry, 'other', unsupported))
   return app
 }

@@ -83,6 +83,24 @@ describe('what is counted', () => {
     expect(value('vault_core_response_status_code', { type: '5xx', code: '503' })).toBe(1)
   })
 
+  it('of requests that are none of Vault’s', async () => {
+    const { vault, print } = measured
+    const paths = ['/oauth/jwks', '/oauth/none', '/.well-known/oauth-authorization-server', '/openapi.json', '/c4n4ry']
+    for (const path of paths) await vault.app.request(`http://gateway${path}`)
+    await vault.app.request('http://gateway/oauth/token', { method: 'POST' })
+    families = parseMetrics(await print())
+    const of = (route: string) =>
+      samples('keyferry_http_requests_total').flatMap(({ labels }) => (labels.route === route ? [labels.status] : []))
+    expect(['oauth/jwks', 'oauth/metadata', 'openapi.json', 'oauth/token'].map(of)).toEqual([
+      ['200'],
+      ['200'],
+      ['200'],
+      ['400'],
+    ])
+    expect(of('other')).toEqual(expect.arrayContaining(['400', '404']))
+    expect(value('keyferry_http_requests_in_flight')).toBe(0)
+  })
+
   it('of calls to clouds', () => {
     const calls = (operation: string, outcome: string) =>
       value('keyferry_cloud_calls_total', { provider: 'memory', operation, outcome })

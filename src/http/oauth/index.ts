@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import type { Core } from '../../core/core.ts'
 import type { Connected } from '../app.ts'
 import { tokenOf } from '../middleware/authenticate.ts'
+import { counted } from '../middleware/counted.ts'
 import { Trail } from '../middleware/trail.ts'
 import type { AppOptions } from '../options.ts'
 import { clientCredentials } from './client.ts'
@@ -45,23 +46,22 @@ export function oauthRoutes(core: Core, options: AppOptions): Hono<Env> {
       return oauthFailure(error, id, core.context.log)
     }
   }
-  app.post('/oauth/token', post(token))
-  app.post('/oauth/introspect', post(introspect))
-  app.post('/oauth/revoke', post(revoke))
-  app.get('/oauth/jwks', async () => oauthAnswer(await core.doors.oauth.jwks(), publicHeaders))
-  app.get('/.well-known/oauth-authorization-server', (context) => {
+  const { telemetry } = options
+  app.post('/oauth/token', counted(telemetry, 'oauth/token', post(token)))
+  app.post('/oauth/introspect', counted(telemetry, 'oauth/introspect', post(introspect)))
+  app.post('/oauth/revoke', counted(telemetry, 'oauth/revoke', post(revoke)))
+  const jwks = async () => oauthAnswer(await core.doors.oauth.jwks(), publicHeaders)
+  app.get('/oauth/jwks', counted(telemetry, 'oauth/jwks', jwks))
+  const server = ({ req }: HonoContext<Env>) => {
     const { publicUrl } = options
     if (publicUrl !== undefined) return oauthAnswer(metadata(new URL(publicUrl).origin), publicHeaders)
     // By the host that was asked, so not to be kept for others.
-    return oauthAnswer(metadata(new URL(context.req.url).origin))
-  })
-  app.all('/oauth/*', () =>
-    oauthFailure(
-      new OAuthError('invalid_request', 'unsupported path or method'),
-      core.context.uuid(),
-      core.context.log,
-    ),
-  )
+    return oauthAnswer(metadata(new URL(req.url).origin))
+  }
+  app.get('/.well-known/oauth-authorization-server', counted(telemetry, 'oauth/metadata', server))
+  const unsupported = () =>
+    oauthFailure(new OAuthError('invalid_request', 'unsupported path or method'), core.context.uuid(), core.context.log)
+  app.all('/oauth/*', counted(telemetry, 'other', unsupported))
   return app
 }
 

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CommandError, exitCodes, systemCode, systemReason } from '../config/exit-codes.ts'
+import { writePrivateFile } from './private-file.ts'
 
 /** Where Vault's command line keeps the token, too. */
 const name = '.vault-token'
@@ -35,18 +35,9 @@ export function storeToken(home: string | undefined, token: string): string {
     )
   }
   const file = join(home, name)
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
   try {
-    const handle = openSync(temporary, 'wx', 0o600)
-    try {
-      writeSync(handle, token)
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
-    renameSync(temporary, file)
+    writePrivateFile(file, token)
   } catch (error) {
-    rmSync(temporary, { force: true })
     throw new CommandError(
       exitCodes.cannotCreate,
       `the token cannot be stored in ${file}: ${systemReason(error)}. Mend that, or log in with --no-store`,

@@ -2,9 +2,8 @@ import { ask } from '../client/ask.ts'
 import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
 import { refused } from '../client/refusals.ts'
 import { hasContent, show, warn } from './answers.ts'
-import { parseWithOperands } from './command.ts'
-import { formatOf, formatOption } from './format.ts'
-import { onePath } from './path.ts'
+import { atPath } from './at-path.ts'
+import { formatOption } from './format.ts'
 
 const spec = {
   name: 'delete',
@@ -16,11 +15,9 @@ written with deletion_allowed=true and is in no KMS any more.`,
 } as const
 
 export async function run(args: string[]): Promise<void> {
-  const parsed = parseWithOperands(spec, args)
-  if (!parsed) return
-  const { options, operands } = parsed
-  const format = formatOf(spec, options.format)
-  const path = onePath(spec, operands)
+  const asked = atPath(spec, args)
+  if (!asked) return
+  const { options, format, path } = asked
   const gateway = gatewayOf(options, process.env)
   const answer = await ask(gateway, 'DELETE', path)
   if (answer.status >= 400) throw refused(gateway, path, answer)

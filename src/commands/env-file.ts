@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { closeSync, existsSync, openSync, rmSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { temporaryBeside, writePrivateFile } from '../client/private-file.ts'
 import { CommandError, exitCodes, systemReason } from '../config/exit-codes.ts'
 
 /** `KEY='value'` lines for `set -a; . FILE`: without `export`, values quoted for every POSIX shell. */
@@ -29,7 +29,7 @@ export function prepareEnvFile(file: string): void {
   }
   try {
     rmSync(path, { force: true })
-    const probe = temporaryName(path)
+    const probe = temporaryBeside(path)
     closeSync(openSync(probe, 'wx', 0o600))
     rmSync(probe)
   } catch (error) {
@@ -39,23 +39,9 @@ export function prepareEnvFile(file: string): void {
 
 /** Writes the file, mode 0600, in one step: whoever sees it sees all of it. */
 export function writeEnvFile(file: string, values: Readonly<Record<string, string>>): void {
-  const path = resolve(file)
-  const temporary = temporaryName(path)
   try {
-    const handle = openSync(temporary, 'wx', 0o600)
-    try {
-      writeSync(handle, formatEnvFile(values))
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
-    renameSync(temporary, path)
+    writePrivateFile(resolve(file), formatEnvFile(values))
   } catch (error) {
-    rmSync(temporary, { force: true })
     throw new CommandError(exitCodes.cannotCreate, `--env-file ${file} cannot be written: ${systemReason(error)}`)
   }
-}
-
-function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
 }

@@ -4,9 +4,8 @@ import { print } from '../client/print.ts'
 import { nothingAt, refused } from '../client/refusals.ts'
 import { list } from '../client/show.ts'
 import { warn } from './answers.ts'
-import { parseWithOperands } from './command.ts'
-import { formatOf, formatOption } from './format.ts'
-import { onePath } from './path.ts'
+import { atPath } from './at-path.ts'
+import { formatOption } from './format.ts'
 
 const spec = {
   name: 'list',
@@ -22,11 +21,9 @@ refuses.`,
 } as const
 
 export async function run(args: string[]): Promise<void> {
-  const parsed = parseWithOperands(spec, args)
-  if (!parsed) return
-  const { options, operands } = parsed
-  const format = formatOf(spec, options.format)
-  const path = onePath(spec, operands)
+  const asked = atPath(spec, args)
+  if (!asked) return
+  const { options, format, path } = asked
   const gateway = gatewayOf(options, process.env)
   const answer = await ask(gateway, 'GET', path, { query: { list: 'true' } })
   const { status, body } = answer

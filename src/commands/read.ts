@@ -2,9 +2,7 @@ import { ask } from '../client/ask.ts'
 import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
 import { nothingAt, refused } from '../client/refusals.ts'
 import { enveloped, show, showOptions, warn } from './answers.ts'
-import { parseWithOperands } from './command.ts'
-import { formatOf } from './format.ts'
-import { onePath } from './path.ts'
+import { atPath } from './at-path.ts'
 
 const spec = {
   name: 'read',
@@ -21,11 +19,9 @@ of "keyferry login". Exits 2 where there is nothing, or the gateway refuses.`,
 } as const
 
 export async function run(args: string[]): Promise<void> {
-  const parsed = parseWithOperands(spec, args)
-  if (!parsed) return
-  const { options, operands } = parsed
-  const format = formatOf(spec, options.format)
-  const path = onePath(spec, operands)
+  const asked = atPath(spec, args)
+  if (!asked) return
+  const { options, format, path } = asked
   const gateway = gatewayOf(options, process.env)
   const answer = await ask(gateway, 'GET', path)
   const { status, body } = answer

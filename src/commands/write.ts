@@ -4,9 +4,8 @@ import { FieldError, fieldsOf } from '../client/fields.ts'
 import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
 import { refused } from '../client/refusals.ts'
 import { hasContent, show, showOptions, warn } from './answers.ts'
-import { type CommandSpec, parseWithOperands, usageError } from './command.ts'
-import { formatOf } from './format.ts'
-import { checkedPath, onePath } from './path.ts'
+import { atPath } from './at-path.ts'
+import { type CommandSpec, usageError } from './command.ts'
 
 const spec = {
   name: 'write',
@@ -31,12 +30,9 @@ with "@", and a name that is given again makes a list. "-" or "@FILE" alone is a
 } as const
 
 export async function run(args: string[]): Promise<void> {
-  const parsed = parseWithOperands(spec, args)
-  if (!parsed) return
-  const { options, operands } = parsed
-  const format = formatOf(spec, options.format)
-  const [first, ...given] = operands
-  const path = first === undefined ? onePath(spec, []) : checkedPath(spec, first)
+  const asked = atPath(spec, args, { takesFields: true })
+  if (!asked) return
+  const { options, format, path, fields: given } = asked
   if (given.length === 0 && !options.force) {
     throw usageError(spec, 'no field is given: NAME=VALUE behind the path, or --force to write without any')
   }

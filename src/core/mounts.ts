@@ -96,9 +96,8 @@ export class MountService {
 
   /** Throws `not_found` when nothing is mounted there. */
   async at(namespaceId: string, path: string): Promise<MountRow> {
-    const wanted = `${path.replace(/^\/+|\/+$/g, '')}/`
-    const mount = (await this.list(namespaceId)).find((one) => one.path === wanted)
-    if (!mount) throw new KeyferryError('not_found', `No secret engine mount at ${printable(wanted)}`)
+    const mount = await this.#find(namespaceId, path)
+    if (!mount) throw new KeyferryError('not_found', `No secret engine mount at ${printable(withEnd(path))}`)
     return mount
   }
 
@@ -153,14 +152,18 @@ export class MountService {
    * by and by with `removeRemote`. Gives a warning that names them.
    */
   async remove(namespaceId: string, path: string, removeRemote = false): Promise<string[]> {
-    const wanted = `${path.replace(/^\/+|\/+$/g, '')}/`
-    const mount = (await this.list(namespaceId)).find((one) => one.path === wanted)
+    const mount = await this.#find(namespaceId, path)
     if (!mount) return []
     try {
       return await (removeRemote ? this.#removeRemote(mount) : this.#leaveRemote(mount))
     } finally {
       this.forget()
     }
+  }
+
+  async #find(namespaceId: string, path: string): Promise<MountRow | undefined> {
+    const wanted = withEnd(path)
+    return (await this.list(namespaceId)).find((one) => one.path === wanted)
   }
 
   async #leaveRemote({ namespaceId, id }: MountRow): Promise<string[]> {
@@ -170,7 +173,7 @@ export class MountService {
 
   async #removeRemote({ namespaceId, id }: MountRow): Promise<string[]> {
     const { store, detaching } = this.#parts
-    const { attached } = await detaching.run(
+    const attached = await detaching.run(
       () => store.mounts.attachedCopies(namespaceId, id),
       (detached) => store.mounts.remove(namespaceId, id, detached),
     )
@@ -179,6 +182,11 @@ export class MountService {
       ? []
       : [`being removed from their KMSs (LIST sys/operation shows how far): ${names.join(', ')}`]
   }
+}
+
+/** A path with one slash at its end and none at its beginning, as mounts have it. */
+function withEnd(path: string): string {
+  return `${path.replace(/^\/+|\/+$/g, '')}/`
 }
 
 function mountPath(path: string): string {

@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Core } from '../core/core.ts'
 import type { Connected } from './app.ts'
 import { respondError } from './errors.ts'
+import { counted } from './middleware/counted.ts'
 import type { AppOptions } from './options.ts'
 import type { Pipeline } from './pipeline.ts'
 import { type Respond, toResponse } from './vault/envelope.ts'
@@ -16,9 +17,17 @@ type Env = { Bindings: Connected }
 export function metricsRoutes(core: Core, options: AppOptions, pipeline: Pipeline): Hono<Env> {
   const app = new Hono<Env>()
   if (options.metrics === 'open') {
-    app.get('/metrics', async (context) => toResponse(await open(core, options, context.req.raw, 'prometheus')))
-    app.get('/v1/sys/metrics', async (context) =>
-      toResponse(await open(core, options, context.req.raw, context.req.query('format') ?? null)),
+    const open = (formatOf: (context: Context<Env>) => string | null) =>
+      counted(options.telemetry, 'sys/metrics', async (context) =>
+        toResponse(await answer(core, options, context, formatOf(context))),
+      )
+    app.get(
+      '/metrics',
+      open(() => 'prometheus'),
+    )
+    app.get(
+      '/v1/sys/metrics',
+      open(({ req }) => req.query('format') ?? null),
     )
   } else {
     app.get('/metrics', async (context) =>
@@ -28,19 +37,19 @@ export function metricsRoutes(core: Core, options: AppOptions, pipeline: Pipelin
   return app
 }
 
-async function open(core: Core, options: AppOptions, { method }: Request, format: string | null): Promise<Respond> {
-  const { telemetry } = options
-  const begun = telemetry?.begun() ?? 0
-  const failed = { requestId: core.context.uuid(), method, path: 'sys/metrics', operation: 'read' } as const
-  let answer: Respond
+async function answer(core: Core, options: AppOptions, { req }: Context<Env>, format: string | null): Promise<Respond> {
   try {
     const { text, type } = await printed({ core, options }, format)
-    answer = { status: 200, body: text, type }
+    return { status: 200, body: text, type }
   } catch (error) {
-    answer = respondError(error, failed, core.context.log)
+    const failed = {
+      requestId: core.context.uuid(),
+      method: req.method,
+      path: 'sys/metrics',
+      operation: 'read',
+    } as const
+    return respondError(error, failed, core.context.log)
   }
-  telemetry?.ended(begun, 'sys/metrics', method, answer.status)
-  return answer
 }
 
 /** The request for the same at Vault's path: nothing of it but who asks. */

@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { blocksOf, unmapped } from '../core/access/cidrs.ts'
 
 /** Takes the other end of a connection and the header `X-Forwarded-For`; gives the address of the client. */
 export type ClientAddress = (peer: string | undefined, forwarded: string | null | undefined) => string | undefined
@@ -11,7 +12,7 @@ export type ClientAddress = (peer: string | undefined, forwarded: string | null 
  */
 export function clientAddressBehind(trusted: readonly string[]): ClientAddress {
   if (trusted.length === 0) return (peer) => peer
-  const isTrusted = within(trusted)
+  const isTrusted = blocksOf(trusted)
   return (peer, forwarded) => {
     const from = peer === undefined ? undefined : plain(peer.replace(/%.*$/, ''))
     if (forwarded === null || forwarded === undefined || from === undefined || !isTrusted(from)) return peer
@@ -26,17 +27,6 @@ export function clientAddressBehind(trusted: readonly string[]): ClientAddress {
   }
 }
 
-function within(blocks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList()
-  for (const block of blocks) {
-    const [address = '', prefix] = block.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-}
-
 /** Some proxies add the port: `192.0.2.1:1234`, `[2001:db8::1]:1234`. */
 function withoutPort(entry: string): string {
   const [, six, four] = /^(?:\[([\da-f:.]*:[\da-f:.]*)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/i.exec(entry) ?? []
@@ -45,5 +35,5 @@ function withoutPort(entry: string): string {
 
 /** An address in one form, IPv4 not inside IPv6; undefined for what is none: a name, `unknown`, nothing, an interface of one host. */
 function plain(address: string): string | undefined {
-  return isIP(address) === 0 || address.includes('%') ? undefined : address.replace(/^::ffff:(?=\d+\.)/i, '')
+  return isIP(address) === 0 || address.includes('%') ? undefined : unmapped(address)
 }

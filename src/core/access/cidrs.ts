@@ -18,20 +18,32 @@ export function checkCidrs(field: string, cidrs: readonly string[]): string[] {
   return [...cidrs]
 }
 
-/** Whether an address is in one of the blocks; an empty list holds every address. An unknown address is in none. */
-export function inCidrs(cidrs: readonly string[], address: string | undefined): boolean {
-  if (cidrs.length === 0) return true
-  const plain = address?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
-  const family = plain === undefined ? 0 : isIP(plain)
-  if (plain === undefined || family === 0) return false
+/** Gives what tells whether an address (no name, no zone) is in one of the blocks. Takes what `checkCidrs` let pass. */
+export function blocksOf(cidrs: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const cidr of cidrs) {
     const [block = '', prefix] = cidr.split('/')
-    const kind = isIP(block) === 6 ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(block, kind)
-    else list.addSubnet(block, Number(prefix), kind)
+    const family = familyOf(block)
+    if (prefix === undefined) list.addAddress(block, family)
+    else list.addSubnet(block, Number(prefix), family)
   }
-  return list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
+  return (address) => list.check(address, familyOf(address))
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4'
+}
+
+/** An address in one form, IPv4 not inside IPv6. */
+export function unmapped(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '')
+}
+
+/** Whether an address is in one of the blocks; an empty list holds every address. An unknown address is in none. */
+export function inCidrs(cidrs: readonly string[], address: string | undefined): boolean {
+  if (cidrs.length === 0) return true
+  const plain = address === undefined ? '' : unmapped(address).replace(/%.*$/, '')
+  return isIP(plain) !== 0 && blocksOf(cidrs)(plain)
 }
 
 /** Whether all of a block (or address) is within one of the blocks; an empty list holds everything. Takes what `checkCidrs` let pass. */

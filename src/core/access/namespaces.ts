@@ -162,7 +162,8 @@ export class NamespaceService {
         try {
           await store.namespaces.remove(row.id, detached)
         } catch (error) {
-          if ((await store.namespaces.children(row.id)).length === 0) throw error
+          const refused = error instanceof KeyferryError && error.code === 'conflict'
+          if (!refused || (await store.namespaces.children(row.id)).length === 0) throw error
           throw invalid('the namespace has child namespaces: delete them first')
         }
         this.forget()

@@ -17,24 +17,24 @@ export class Detaching {
   /**
    * Removes what owns copies, so that each goes on as a removal with settings of its own. `attached` looks up the copies, and may throw to
    * refuse; `remove` removes the owner with them, and throws `conflict` where there is one that it was not given: then both come again.
-   * Throws `unavailable` when copies keep coming.
+   * Gives the copies. Throws `unavailable` when they keep coming.
    */
-  async run<T>(
+  async run(
     attached: () => Awaitable<AttachedCopy[]>,
-    remove: (detached: Detached) => Promise<T>,
-  ): Promise<{ result: T; attached: AttachedCopy[] }> {
+    remove: (detached: Detached) => Promise<unknown>,
+  ): Promise<AttachedCopy[]> {
     const { context, connections, operations } = this.#parts
     for (let attempt = 1; ; attempt++) {
       const rows = await attached()
       const settings = new Map<string, Buffer>()
       for (const { copy, kms } of rows) settings.set(copy.id, await connections.resealSettings(kms, copy.id))
       try {
-        const result = await remove({ settings, operationIds: context.uuid, now: context.now() })
+        await remove({ settings, operationIds: context.uuid, now: context.now() })
         for (const { copy, kms } of rows) {
           connections.forget(kms.id)
           operations.kick(copy.id)
         }
-        return { result, attached: rows }
+        return rows
       } catch (error) {
         if (!(error instanceof KeyferryError && error.code === 'conflict')) throw error
         if (attempt >= mostAttempts)

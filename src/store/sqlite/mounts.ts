@@ -1,7 +1,7 @@
 import { KeyferryError } from '../../core/errors.ts'
 import type { MountStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { attachedCopies, detachCopies } from './detach.ts'
+import { attachedToMount, detachCopies } from './detach.ts'
 import { and, eq, inArray, isNull, sql } from './drizzle.ts'
 import { copies, copyVersions, keys, keyVersions, kms, mounts, namespaces, operations, remoteNames } from './schema.ts'
 
@@ -29,7 +29,7 @@ export function mountStore(database: Database): MountStore {
     if (living.get({ path: child }))
       throw new KeyferryError('already_exists', `the path ${path} is in use by a namespace`)
   }
-  const attached = attachedCopies(database)
+  const attached = attachedToMount(database)
   return {
     list: (namespaceId) => list.all({ namespaceId }),
     create: (mount) =>

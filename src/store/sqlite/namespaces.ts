@@ -1,7 +1,7 @@
 import { KeyferryError } from '../../core/errors.ts'
 import type { NamespaceStore } from '../../core/store.ts'
 import type { Database } from './database.ts'
-import { attachedCopies } from './detach.ts'
+import { attachedToNamespace } from './detach.ts'
 import { and, asc, eq, isNull, sql } from './drizzle.ts'
 import { forgetNamespace } from './namespace-removal.ts'
 import { dataKeys, mounts, namespaces } from './schema.ts'
@@ -36,7 +36,7 @@ export function namespaceStore(database: Database): NamespaceStore {
     .from(mounts)
     .where(eq(mounts.namespaceId, sql.placeholder('id')))
     .prepare()
-  const attached = attachedCopies(database)
+  const attached = attachedToNamespace(database)
   return {
     byPath: (path) => byPath.get({ path }),
     byId: (id) => byId.get({ id }),

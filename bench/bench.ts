@@ -11,6 +11,7 @@ import { distribution } from './measure/distribution.ts'
 import { lists, longList } from './measure/lists.ts'
 import { access, generator } from './measure/parts.ts'
 import { reads } from './measure/reads.ts'
+import { recovery } from './measure/recovery.ts'
 import { burst, readsBeside, sustained } from './measure/rsa.ts'
 import { memory, startToAnswer } from './measure/start.ts'
 import { wrapping } from './measure/wrapping.ts'
@@ -36,6 +37,7 @@ const measurements: readonly Measurement[] = [
   audit,
   wrapping,
   distribution,
+  recovery,
 ]
 
 const { values } = parseArgs({

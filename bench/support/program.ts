@@ -8,7 +8,8 @@ const launcher = fileURLToPath(new URL('../../bin/keyferry.mjs', import.meta.url
 /** A program that runs until it is stopped. */
 export interface Program {
   pid: number
-  stop(): Promise<void>
+  /** By SIGTERM, unless told. */
+  stop(signal?: NodeJS.Signals): Promise<void>
 }
 
 const running = new Set<ChildProcess>()
@@ -37,11 +38,11 @@ export function start(args: string[]): Program & { child: ChildProcess } {
   return {
     child,
     pid: child.pid ?? 0,
-    stop: async () => {
-      if (child.exitCode !== null) return
+    stop: async (signal = 'SIGTERM') => {
+      if (child.exitCode !== null || child.signalCode !== null) return
       stopping = true
       const ended = once(child, 'exit')
-      child.kill('SIGTERM')
+      child.kill(signal)
       await ended
     },
   }

@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEverything } from '../support/sealed.ts'
+import { emulatedCloud } from './clouds.ts'
 import { call, Keyferry, keyferry, serve, temporaryFolders } from './keyferry.ts'
 
 const folders = temporaryFolders()
@@ -92,6 +93,38 @@ describe('a full disk', () => {
     await openEverything(join(data, 'keyferry.db'), [join(data, 'root.key')])
   })
 
+  test('in the middle of a distribution leaves nothing half done: it goes on with room, and each version is there once', {
+    timeout: 90_000,
+  }, async (context) => {
+    const disk = smallDisk(8)
+    if (disk === undefined) return context.skip('a small disk cannot be mounted here')
+    const data = copied(disk)
+    const { emulator, config, distribute } = await emulatedCloud(folders.make())
+    const { gateway, url } = await serve(['--data', data, '--config', config])
+    try {
+      expect(await distribute(url, token, 'first')).toMatchObject({ status: 204 })
+      emulator.injectFault({ match: { operation: 'import' }, action: { delayMs: 2_000 } })
+      const answer = distribute(url, token, 'second')
+      const database = new Sqlite(join(data, 'keyferry.db'), { readonly: true })
+      const sent = database.prepare('SELECT count(*) FROM copy_versions WHERE sent_at IS NOT NULL').pluck()
+      await expect.poll(() => sent.get(), { timeout: 20_000, interval: 5 }).toBe(1)
+      database.close()
+      execFileSync('sh', ['-c', `head -c 100m /dev/zero > '${join(disk, 'filler')}' || true`], { stdio: 'pipe' })
+      // So long that what came of the import cannot be recorded.
+      await new Promise((go) => setTimeout(go, 3_000))
+      rmSync(join(disk, 'filler'))
+      emulator.clearFaults()
+      expect(await answer).toEqual({ status: 204, body: undefined })
+      const copy = await call(url, token, 'GET', 'keymgmt/kms/prod/key/second')
+      expect(Object.keys(copy.body?.data?.versions ?? {})).toEqual(['1'])
+      const imports = emulator.requests.filter(({ operation, status }) => operation === 'import' && status === 200)
+      expect(imports).toHaveLength(2)
+    } finally {
+      await gateway.stop()
+      await emulator.close()
+    }
+  })
+
   test('refuses a backup and a restore, and leaves nothing of them', { timeout: 60_000 }, async (context) => {
     const disk = smallDisk(1)
     if (disk === undefined) return context.skip('a small disk cannot be mounted here')
@@ -119,6 +152,35 @@ describe('a full disk', () => {
     expect(restore.stderr).toMatch(/^keyferry: [^\n]*the disk is full\n$/)
     expect(execFileSync('ls', ['-A', disk]).toString()).toBe('filler\n')
   })
+})
+
+test('a file that may not grow: changes are refused with nothing done, and taken again once it may', {
+  timeout: 60_000,
+}, async (context) => {
+  const data = copied()
+  const { gateway, url } = await serve(['--data', data])
+  const limit = (bytes: string) =>
+    execFileSync('prlimit', ['--pid', String(gateway.child.pid), `--fsize=${bytes}:unlimited`], { stdio: 'pipe' })
+  expect((await make(url, 'before')).status).toBe(204)
+  try {
+    limit(String(statSync(join(data, 'keyferry.db-wal')).size))
+  } catch {
+    await gateway.stop()
+    return context.skip('files of another process cannot be limited here')
+  }
+  for (let number = 0; number < 3; number++) {
+    expect(await make(url, `limited-${number}`)).toMatchObject({
+      status: 503,
+      body: { errors: [expect.stringMatching(/: nothing was changed$/)] },
+    })
+    expect((await read(url, `limited-${number}`)).status).toBe(404)
+  }
+  expect((await read(url, 'before')).status).toBe(200)
+  limit('unlimited')
+  expect((await make(url, 'limited-0')).status).toBe(204)
+  expect((await gateway.stop()).code).toBe(0)
+  const { places } = await openEverything(join(data, 'keyferry.db'), [join(data, 'root.key')])
+  expect(places.key_versions).toBe(60 + 2)
 })
 
 test('a read-only disk: the start is refused, and so are a backup and a rotation', {

@@ -72,7 +72,8 @@ const copy: CopyRow = {
 }
 
 beforeEach(async () => {
-  store = openStore({ file: ':memory:', uuid })
+  const processes = { self: 'me', isDead: (owner: string) => owner.startsWith('dead') }
+  store = openStore({ file: ':memory:', uuid, processes })
   const root = newRootKey()
   await initialise(store, root)
   sealer = await new Keyring(root, store.namespaces).forNamespace('root')
@@ -118,6 +119,17 @@ describe('a lease', () => {
     expect(await dueIds(now)).toEqual(['copy'])
     const second = await lease('two')
     expect(second.fence).toBeGreaterThan(first.fence)
+  })
+
+  it('of a process that has ended is free at once, and whoever takes it over knows', async () => {
+    expect(await store.copies.lease('copy', 'dead/1', now, far)).toMatchObject({ abandoned: false })
+    expect(await dueIds(now)).toEqual(['copy'])
+    expect(await store.copies.dueByLane(undefined, now, 10, 10)).toMatchObject({ copies: [{ id: 'copy' }] })
+    const taken = await store.copies.lease('copy', 'two', now, far)
+    expect(taken).toMatchObject({ abandoned: true, leaseOwner: 'two' })
+    expect(await dueIds(now)).toEqual([])
+    await store.copies.release({ copyId: 'copy', fence: taken?.fence ?? 0, generation: 1 })
+    expect(await store.copies.lease('copy', 'three', now, far)).toMatchObject({ abandoned: false })
   })
 
   it('that ran out changes nothing any more, whatever it tries', async () => {

@@ -31,6 +31,14 @@ async function distributed(world: CrashWorld, id: string, kms: string[], version
   await Promise.all(kms.map((name) => world.must('POST', copyIn(name, id), sign)))
 }
 
+/** A mount of its own, with a key in a vault. */
+async function mounted(world: CrashWorld, id: string, key: string): Promise<void> {
+  await world.must('POST', `sys/mounts/mount-${id}`, { type: 'keymgmt' })
+  await world.must('POST', `mount-${id}/kms/one`, world.cloud.kms('crash-one'))
+  await world.must('POST', `mount-${id}/key/${key}-${id}`, { type: 'ecdsa-p256' })
+  await world.must('POST', `mount-${id}/kms/one/key/${key}-${id}`, sign)
+}
+
 /** A key as it should be read, and where it should be. */
 async function keyIs(world: CrashWorld, id: string, should: Record<string, unknown>, kms: string[]): Promise<string[]> {
   const { status, body } = await world.call('GET', keyOf(id))
@@ -192,13 +200,15 @@ export const operations: readonly Operation[] = [
       isGone(world, 'sys/mounts', `ns-${id}`).then((faults) => faults.filter((one) => !one.includes('403'))),
   },
   {
+    name: 'delete a mount with its keys in a vault',
+    prepare: (world, id) => mounted(world, id, 'key'),
+    ask: (world, id) => world.call('DELETE', `sys/mounts/mount-${id}?remove_remote=true`),
+    doneBefore: [404],
+    faults: (world, id) => isGone(world, `mount-${id}/key/key-${id}`),
+  },
+  {
     name: 'delete a mount, whose keys are left in their vault',
-    prepare: async (world, id) => {
-      await world.must('POST', `sys/mounts/mount-${id}`, { type: 'keymgmt' })
-      await world.must('POST', `mount-${id}/kms/one`, world.cloud.kms('crash-one'))
-      await world.must('POST', `mount-${id}/key/left-${id}`, { type: 'ecdsa-p256' })
-      await world.must('POST', `mount-${id}/kms/one/key/left-${id}`, sign)
-    },
+    prepare: (world, id) => mounted(world, id, 'left'),
     ask: (world, id) => world.call('DELETE', `sys/mounts/mount-${id}`),
     doneBefore: [404],
     faults: (world, id) => isGone(world, `mount-${id}/key/left-${id}`),

@@ -1,7 +1,10 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
+import { Keyring } from '../../../src/core/seal/keyring.ts'
+import { parseRootKey } from '../../../src/core/seal/root-key.ts'
 import type { CopyRow } from '../../../src/core/store.ts'
-import { withStore } from '../../support/sealed.ts'
+import { openStore } from '../../../src/store/sqlite/index.ts'
 
 /**
  * Records that so many keys are to be distributed, as a gateway would that had no time to do it: one key each, over the KMSs there are in turn.
@@ -12,7 +15,10 @@ export async function recordDistributions(file: string, rootKeyFile: string, cou
   const kms = database.prepare<[], { id: string; vault: string }>('SELECT id, key_collection AS vault FROM kms').all()
   database.close()
   const now = Date.now()
-  await withStore(file, [rootKeyFile], async (store, keyring) => {
+  const store = openStore({ file })
+  const roots = [parseRootKey(readFileSync(rootKeyFile, 'utf8'), rootKeyFile)]
+  const keyring = new Keyring(roots, store.namespaces, () => store.meta.get('root_id'))
+  try {
     const [mount] = await store.mounts.list('root')
     const scope = { namespaceId: 'root', mountId: mount?.id ?? '' }
     const sealer = await keyring.forNamespace('root')
@@ -44,7 +50,10 @@ export async function recordDistributions(file: string, rootKeyFile: string, cou
         await store.copies.create(copy, randomUUID())
       }),
     )
-  })
+  } finally {
+    keyring.close()
+    store.close()
+  }
 }
 
 /** How far distributions got: a database that is being worked on, looked at from outside. */

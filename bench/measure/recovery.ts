@@ -17,7 +17,7 @@ const patienceMs = 170_000
 
 /** A gateway is killed with much to do, and another one starts. */
 export const recovery: Measurement = {
-  name: 'recovery after kill -9, 1,000 operations pending',
+  name: 'recovery',
   run: async () => {
     const emulator = await startEmulator()
     const { data, token } = await newDataFolder()

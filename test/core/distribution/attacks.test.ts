@@ -225,10 +225,19 @@ describe('what should be changes while a job is at work', () => {
 
 describe('a first delivery', () => {
   it('that was answered "still going" is not taken back because a rotation waits when it is refused', async () => {
-    next('describe', { error: new CloudError('throttled', 'too many', { retryAfterMs: 30 }) })
+    let rotated = false
+    const refusals = [{ error: refused() }]
+    cloud.disturb = ({ call }) => {
+      if (call === 'import') return refusals.shift()
+      return rotated ? undefined : { error: new CloudError('throttled', 'too many', { retryAfterMs: 30 }) }
+    }
     expect((await distribute({}, now))[0]).toMatch(/still going on/)
-    next('import', { error: refused() })
-    const { warnings } = await rotate()
+    const rotation = rotate()
+    await expect
+      .poll(async () => (await gateway.core.keys.read(gateway.scope, 'orders')).latestVersion, eventually)
+      .toBe(2)
+    rotated = true
+    const { warnings } = await rotation
     expect(warnings).toEqual([expect.stringMatching(/\(rotate\) was refused by the KMS: the cloud said no$/)])
     expect(await view()).toMatchObject({ state: 'stopped', reason: 'the cloud said no' })
   })

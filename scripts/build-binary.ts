@@ -22,8 +22,8 @@ import { bundle, embedded, plainImports, repository } from './bundle.ts'
 
 /** V8's flags are the same when code is compiled and when it is run, or the one does not fit the other. bin/keyferry.mjs has this one too. */
 const v8Flags = ['--max-semi-space-size=2']
-/** Without a debugger that a signal opens. */
-const nodeFlags = ['--disable-sigusr1']
+/** One thread for V8's own work, as in bin/keyferry.mjs; without a debugger that a signal opens. */
+const nodeFlags = ['--v8-pool-size=1', '--disable-sigusr1']
 
 const out = join(repository, 'dist')
 const addon = join(repository, 'node_modules/better-sqlite3/prebuilds', `${process.platform}-${process.arch}.node`)

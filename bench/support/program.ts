@@ -19,7 +19,7 @@ process.on('exit', () => {
 
 /** The arguments with which this Node runs Keyferry, as its first line has them. The `--` keeps Node from taking flags for its own. */
 export function keyferry(...args: string[]): string[] {
-  return ['--max-semi-space-size=2', '--', launcher, ...args]
+  return ['--max-semi-space-size=2', '--v8-pool-size=1', '--', launcher, ...args]
 }
 
 /** Starts Node with `args`. What it says on standard error is shown only when it ends by itself. */

@@ -12,6 +12,7 @@ import { createApp } from '../http/app.ts'
 import type { AppOptions } from '../http/options.ts'
 import { type AzureOptions, createAzureKeyVaultProvider } from '../providers/azurekeyvault/index.ts'
 import { denoApi, serveDeno } from '../serve/deno.ts'
+import { collectStart } from '../serve/node/collect-start.ts'
 import { type NodeOptions, type Served, serveNode } from '../serve/node.ts'
 import type { Tls } from '../serve/tls.ts'
 import { openStore } from '../store/sqlite/index.ts'
@@ -89,13 +90,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ...(options.http?.maxBodyBytes && { maxBodyBytes: options.http.maxBodyBytes }),
       ...(options.metrics && { metrics: options.metrics }),
     })
-    const serve = denoApi() ? serveDeno : serveNode
+    const onDeno = denoApi() !== undefined
+    const serve = onDeno ? serveDeno : serveNode
     const server = await serve(app, { ...options.http, ...listen, ...(tls && { tls }) }).catch(refused)
+    const stopCollecting = onDeno ? undefined : collectStart()
     return {
       url: server.url,
       reopen: () => core.audit.reopen(),
       replaceTls: server.replaceTls,
       close: async (graceMs) => {
+        stopCollecting?.()
         await server.close(graceMs)
         await core.close()
         store.close()

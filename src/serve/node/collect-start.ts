@@ -1,20 +1,33 @@
+import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** In ms. */
-const afterMs = 10_000
+const lookEveryMs = 5_000
+/** Of the time, what the event loop may be busy where the process counts as idle. */
+const idleShare = 0.01
 
 /**
- * Collects the garbage of the start, once, a while after it: about 10 MiB of compiled modules and migrations. V8 collects where much is
- * allocated, and a gateway that idles allocates nothing. Costs 20 ms of the event loop. Gives what calls it off.
+ * The start leaves 10 MB of garbage, which V8 would keep until the heap has grown to twice its size. Collects it once, in some 40 ms,
+ * when there was nothing to do for a while: compiled code goes too, which a busy gateway would have to compile again. Looks every
+ * `everyMs`, and gives what calls it off.
  */
-export function collectStart(waitMs = afterMs): () => void {
-  const timer = setTimeout(() => {
-    // The only way to reach V8's collector without a flag on every command line that starts Node.
-    setFlagsFromString('--expose-gc')
-    const collect: () => void = runInNewContext('gc')
+export function collectStart(everyMs = lookEveryMs): () => void {
+  let before = performance.eventLoopUtilization()
+  const timer = setInterval(() => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, before)
+    before = now
+    if (utilization > idleShare) return
+    clearInterval(timer)
     collect()
-  }, waitMs)
-  timer.unref()
-  return () => clearTimeout(timer)
+  }, everyMs).unref()
+  return () => clearInterval(timer)
+}
+
+/** Not by `--expose-gc` from the start: with other flags than its own, Node compiles all of itself anew, which takes 50 ms. */
+function collect(): void {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as NodeJS.GCFunction
+  setFlagsFromString('--no-expose-gc')
+  void gc({ type: 'major', flavor: 'last-resort', execution: 'async' })
 }

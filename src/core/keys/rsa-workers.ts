@@ -66,7 +66,7 @@ export function createRsaWorkers(options: RsaWorkersOptions): RsaWorkers {
       // Nothing of the process's environment or flags is of use there, and the heap stays almost empty.
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 },
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
     })
     const thread: Thread = { worker, jobs: [] }
     let lastError: unknown

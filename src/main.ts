@@ -103,8 +103,9 @@ export async function main(args: string[]): Promise<void> {
     await dispatch(args)
   } catch (thrown) {
     const { unexplained } = await import('./store/sqlite/errors.ts')
+    const { printable } = await import('./client/refusals.ts')
     const error = unexplained(thrown) ?? thrown
-    report(error)
+    report(error, printable)
     process.exit(exitCodeOf(error))
   }
 }
@@ -135,10 +136,13 @@ async function dispatch(args: string[]): Promise<void> {
   await command.run(rest)
 }
 
-/** One sentence for what a person can mend; the whole trace for a fault of the program. */
-function report(error: unknown): void {
+/**
+ * One sentence for what a person can mend; the whole trace for a fault of the program. A sentence may repeat what a file or another host
+ * said, and a terminal must not obey that.
+ */
+function report(error: unknown, printable: (text: string) => string): void {
   if (error instanceof CommandError || error instanceof KeyferryError) {
-    console.error(`keyferry: ${error.message}`)
+    console.error(`keyferry: ${printable(error.message)}`)
   } else {
     console.error('keyferry: this should not have happened, and is a fault of the program:')
     console.error(error)

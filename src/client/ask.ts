@@ -4,7 +4,7 @@ import { CommandError, exitCodes } from '../config/exit-codes.ts'
 import type { Gateway } from './gateway.ts'
 import { unreachable } from './unreachable.ts'
 
-/** Vault's envelope, as far as a client looks into it. */
+/** Vault's envelope, as far as a client looks into it: what has another shape is no answer of a gateway. */
 export interface Envelope {
   data?: Record<string, unknown> | null
   auth?: Record<string, unknown> | null
@@ -26,8 +26,9 @@ export interface Answer {
 const timeoutMs = 120_000
 
 /**
- * One request of Vault's API. `path` is below `/v1/`; `query` is behind it. Throws a `CommandError` (2) where nothing answers, or not in
- * JSON; a refusal is an answer like any other.
+ * One request of Vault's API. `path` is below `/v1/`; `query` is behind it. Throws a `CommandError` (2) where nothing answers, or not as a
+ * gateway does, or from elsewhere: a redirection is not followed, since that would carry the token to another host. A refusal is an answer
+ * like any other.
  */
 export async function ask(
   gateway: Gateway,
@@ -37,9 +38,10 @@ export async function ask(
 ): Promise<Answer> {
   const url = new URL(`/v1/${path.split('/').map(encodeURIComponent).join('/')}`, gateway.address)
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
-  const { status, text, retryAfter } = await send(gateway, method, url, body).catch((error: unknown) => {
+  const { status, text, retryAfter, location } = await send(gateway, method, url, body).catch((error: unknown) => {
     throw unreachable(gateway.address, error)
   })
+  if (status >= 300 && status < 400) throw elsewhere(gateway.address, status, location)
   return { status, body: text === '' ? undefined : parse(gateway.address, status, text), retryAfter }
 }
 
@@ -48,7 +50,7 @@ function send(
   method: string,
   url: URL,
   body: unknown,
-): Promise<{ status: number; text: string; retryAfter: string | undefined }> {
+): Promise<Omit<Answer, 'body'> & { text: string; location: string | undefined }> {
   const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
   const headers = {
     'X-Vault-Request': 'true',
@@ -69,6 +71,7 @@ function send(
           status: response.statusCode ?? 0,
           text: Buffer.concat(parts).toString(),
           retryAfter: response.headers['retry-after'],
+          location: response.headers.location,
         }),
       )
     })
@@ -80,12 +83,37 @@ function send(
 function parse(address: URL, status: number, text: string): Envelope {
   try {
     const body: unknown = JSON.parse(text)
-    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Envelope
+    if (isRecord(body) && isEnvelope(body)) return body
   } catch {
     // Said below, as for JSON of another shape.
   }
   throw new CommandError(
     exitCodes.refused,
     `what answers at ${address.origin} (with ${status}) does not speak Vault's API: look whether VAULT_ADDR or --address is right`,
+  )
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isEnvelope(body: Record<string, unknown>): body is Envelope {
+  const { data, auth, wrap_info, errors, warnings } = body
+  const records = [data, auth, wrap_info].every((one) => one === undefined || one === null || isRecord(one))
+  const texts = [errors, warnings].every(
+    (one) =>
+      one === undefined ||
+      one === null ||
+      (Array.isArray(one) && one.every((text: unknown) => typeof text === 'string')),
+  )
+  return records && texts
+}
+
+function elsewhere({ origin }: URL, status: number, location: string | undefined): CommandError {
+  const there = location === undefined ? undefined : URL.parse(location, origin)?.origin
+  const where = there === undefined || there === 'null' || there === origin ? 'another address' : there
+  return new CommandError(
+    exitCodes.refused,
+    `${origin} sends on to ${where} (${status}), where your token is not sent unasked: VAULT_ADDR or --address must be where the gateway is`,
   )
 }

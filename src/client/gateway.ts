@@ -40,7 +40,8 @@ export function gatewayOf(
   if (address?.protocol !== 'http:' && address?.protocol !== 'https:') {
     throw wrong(`${name} is not allowed: it must be an http or https URL, as in ${defaultAddress}`)
   }
-  if (address.pathname !== '/' || address.search !== '' || address.username !== '') {
+  const { pathname, search, hash, username, password } = address
+  if (pathname !== '/' || `${search}${hash}${username}${password}` !== '') {
     throw wrong(`${name} is not allowed: it must be scheme, host and port alone, as in ${defaultAddress}`)
   }
   const namespace = string(flags.namespace) ?? given(environment.VAULT_NAMESPACE)
@@ -62,7 +63,9 @@ function addressOf(
   variable: string | undefined,
 ): { address: URL | null; name: string } {
   const text = string(flag) ?? given(variable) ?? defaultAddress
-  return { address: URL.parse(text), name: `${flag === undefined ? 'VAULT_ADDR' : '--address'} "${text}"` }
+  // What stands before the host may be a name and a password.
+  const shown = text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1(hidden)@')
+  return { address: URL.parse(text), name: `${flag === undefined ? 'VAULT_ADDR' : '--address'} "${shown}"` }
 }
 
 function tokenOf(environment: Readonly<Record<string, string | undefined>>): string | undefined {

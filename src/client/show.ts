@@ -76,6 +76,11 @@ export function fieldOf(rows: readonly Row[], name: string): { value: unknown } 
   return undefined
 }
 
+/** JSON as a terminal may have it too: JSON itself allows characters that some terminals obey. */
+export function json(value: unknown): string {
+  return printable(JSON.stringify(value, null, 2))
+}
+
 /** A value as text: strings as they are, `<nil>` as Vault's command line writes it, the rest as JSON. */
 export function text(value: unknown): string {
   if (typeof value === 'string') return value

@@ -1,7 +1,7 @@
 import type { Answer, Envelope } from '../client/ask.ts'
 import { print } from '../client/print.ts'
 import { printable } from '../client/refusals.ts'
-import { fieldOf, rowsOf, table, text } from '../client/show.ts'
+import { fieldOf, json, rowsOf, table, text } from '../client/show.ts'
 import { CommandError, exitCodes } from '../config/exit-codes.ts'
 import { type Format, formatOption } from './format.ts'
 
@@ -29,7 +29,7 @@ export function enveloped(body: Envelope): Envelope {
 /** Prints one field, the whole answer as JSON, or its table. Throws a `CommandError` (2) for a field that is not there. */
 export function show(body: Envelope, { field, format }: { field: string | undefined; format: Format }): void {
   if (field !== undefined) showField(body, field)
-  else print(`${format === 'json' ? JSON.stringify(body, null, 2) : table(rowsOf(body))}\n`)
+  else print(`${format === 'json' ? json(body) : table(rowsOf(body))}\n`)
 }
 
 /** Raw: with a line's end on a terminal only, so that what a pipe gets is the value and nothing else. */

@@ -7,6 +7,8 @@ import type { Store } from '../core/store.ts'
 const effects = [
   'importVersion',
   'setVersionEnabled',
+  'changeVersion',
+  'recover',
   'remove',
   'rotateWrappingKey',
 ] as const satisfies (keyof Connection)[]

@@ -2,7 +2,7 @@ import { ask } from '../client/ask.ts'
 import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
 import { print } from '../client/print.ts'
 import { nothingAt, refused } from '../client/refusals.ts'
-import { list } from '../client/show.ts'
+import { json, list } from '../client/show.ts'
 import { warn } from './answers.ts'
 import { atPath } from './at-path.ts'
 import { formatOption } from './format.ts'
@@ -32,5 +32,5 @@ export async function run(args: string[]): Promise<void> {
   warn(answer)
   const names = body?.data?.keys
   if (!Array.isArray(names)) throw nothingAt(path)
-  print(`${format === 'json' ? JSON.stringify(names, null, 2) : list(names)}\n`)
+  print(`${format === 'json' ? json(names) : list(names)}\n`)
 }

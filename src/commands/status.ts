@@ -1,7 +1,7 @@
 import { type Answer, ask } from '../client/ask.ts'
 import { gatewayOf, gatewayOptions } from '../client/gateway.ts'
 import { refused } from '../client/refusals.ts'
-import { type Row, table } from '../client/show.ts'
+import { json, type Row, table } from '../client/show.ts'
 import { exitCodes } from '../config/exit-codes.ts'
 import { parseCommand } from './command.ts'
 import { formatOf, formatOption } from './format.ts'
@@ -36,7 +36,7 @@ export async function run(args: string[]): Promise<void> {
   const health = await ask(gateway, 'GET', 'sys/health')
   const sealed = seal.body?.sealed !== false
   if (format === 'json') {
-    console.log(JSON.stringify({ ...seal.body, health: { status: health.status, ...health.body } }, null, 2))
+    console.log(json({ ...seal.body, health: { status: health.status, ...health.body } }))
   } else {
     const rows = shown.flatMap(([name, field]): Row[] => {
       const value = seal.body?.[field]

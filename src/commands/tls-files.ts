@@ -1,4 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { CommandError, exitCodes, systemCode } from '../config/exit-codes.ts'
 import type { Settings } from '../config/settings.ts'
@@ -83,6 +84,8 @@ export class TlsReloader {
   reload(): void {
     const { files, log, replace } = this.#options
     try {
+      refuseEndless(files.cert, 'certificate')
+      refuseEndless(files.key, 'private key')
       const tls = readTls(files)
       if (digest(tls) === this.#present) return
       if (!replace)
@@ -119,6 +122,19 @@ export class TlsReloader {
     if (!this.#stopped) this.reload()
     this.#next(everyMs)
   }
+}
+
+/** A pipe may have nobody at its other end, and a device no end at all: a gateway that serves would stand still over it. */
+function refuseEndless(file: string, what: string): void {
+  let endless = false
+  try {
+    const found = statSync(file)
+    endless = !found.isFile() && !found.isDirectory()
+  } catch {
+    // Whoever reads it says why it cannot be.
+  }
+  if (endless)
+    throw new CommandError(exitCodes.config, `the ${what} ${file} is a pipe or a device, which is read at a start only`)
 }
 
 function digest({ cert, key }: Tls): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { CommandError, exitCodes, systemReason } from './exit-codes.ts'
-import { openYaml } from './yaml.ts'
+import { isDeeperThan, mostLevels, openYaml } from './yaml.ts'
 
 /** What a configuration file holds. */
 export interface ConfigFile {
@@ -51,11 +51,11 @@ function readUtf8(file: string): string {
   return text
 }
 
-/** The value of a JSON text in which no name comes twice; undefined for anything else, which is parsed with more care. */
+/** The value of a JSON text in which no name comes twice and that is not too deep; undefined for anything else, which is parsed with more care. */
 function plainJson(text: string): unknown {
   try {
     const tree: unknown = JSON.parse(text)
-    return membersIn(tree) === namesIn(text) ? tree : undefined
+    return !isDeeperThan(mostLevels, tree) && membersIn(tree) === namesIn(text) ? tree : undefined
   } catch {
     return undefined
   }

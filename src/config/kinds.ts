@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { checkCidrs } from '../core/access/cidrs.ts'
+import { blocksOf, checkCidrs } from '../core/access/cidrs.ts'
 import { isLoopback, listenForm, parseListen } from './listen.ts'
 
 /** The kinds of values that settings have. Each says what is allowed by a sentence that begins with "must". */
@@ -54,8 +54,9 @@ export const trustedBlock = text.refine(
 
 function isTrustedBlock(value: string): boolean {
   try {
-    checkCidrs('', [value])
-    return !/\/0+$/.test(value)
+    const holds = blocksOf(checkCidrs('', [value]))
+    // Blocks of IPv6 can hold all of IPv4 too: ::ffff:0:0/96.
+    return !/\/0+$/.test(value) && !(holds('0.0.0.0') && holds('255.255.255.255'))
   } catch {
     return false
   }

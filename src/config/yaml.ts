@@ -8,6 +8,8 @@ const require = createRequire(import.meta.url)
 /** How often one anchor's content may be repeated in all: enough for people, too little to fill the memory. */
 const maxAliases = 50
 const tooDeep = 'the settings nest too deep'
+/** No setting is deeper than five: what is much deeper would fill the stack of whatever walks through it, and an alias of itself has no end. */
+export const mostLevels = 32
 
 /**
  * YAML 1.2 with its core schema and no more: no tags but those of that schema, no directives, no merge keys, names are texts. The parser
@@ -41,8 +43,10 @@ export function openYaml(text: string, file: string): ConfigFile {
     if (problem) throw fail(problem.pos[0], said(problem, text))
     if (second) throw fail(second.range[0], 'there is a second document ("---"), and only one is allowed')
     if (document.directives.yaml.explicit) throw fail(0, 'directives ("%YAML") are not allowed')
+    const tree: unknown = document.toJS({ maxAliasCount: maxAliases })
+    if (isDeeperThan(mostLevels, tree)) throw fail(0, tooDeep)
     return {
-      tree: document.toJS({ maxAliasCount: maxAliases }) as unknown,
+      tree,
       lineOf: (path) => lines.linePos(offsetOf(document, path)).line,
     }
   } catch (error) {
@@ -69,6 +73,12 @@ export function openYaml(text: string, file: string): ConfigFile {
     }
     return offset
   }
+}
+
+/** Ends at the first that is too deep. */
+export function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((one) => isDeeperThan(levels - 1, one))
 }
 
 function startOf(node: unknown): number {

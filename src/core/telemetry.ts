@@ -1,7 +1,16 @@
 import type { CloudFailure } from './kms/provider.ts'
 
 /** What a call to a cloud is for. */
-export type CloudOperation = 'import' | 'update' | 'describe' | 'read' | 'delete' | 'list' | 'diagnose' | 'rotate'
+export type CloudOperation =
+  | 'import'
+  | 'update'
+  | 'describe'
+  | 'read'
+  | 'delete'
+  | 'recover'
+  | 'list'
+  | 'diagnose'
+  | 'rotate'
 
 /** What came of it: `unrecorded` was not sent, since no audit sink took it; `failed` is a fault of the gateway's own. */
 export type CloudOutcome = 'ok' | CloudFailure | 'unrecorded' | 'failed'

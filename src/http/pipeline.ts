@@ -7,7 +7,7 @@ import { authorize, checkWithin } from './middleware/authorize.ts'
 import { answerOnce, changedBefore, idempotencyKeyOf } from './middleware/idempotency.ts'
 import { readBody } from './middleware/limits.ts'
 import { findLogin } from './middleware/login.ts'
-import { fullPathOf, mountPointOf, noRoute, type Resolved, resolve } from './middleware/resolve.ts'
+import { fullPathOf, mountPointOf, noRoute, type Resolved, resolve, rootOf } from './middleware/resolve.ts'
 import { accepted, prefersAsync } from './middleware/respond-async.ts'
 import { Trail } from './middleware/trail.ts'
 import { findUnwrapping } from './middleware/unwrapping.ts'
@@ -143,9 +143,11 @@ export class Pipeline {
     const options = this.#options
     const { request, target, query, failed, remoteAddress, trail } = incoming
     const namespaceHeader = request.headers.get('x-vault-namespace')
+    const fullPath = fullPathOf(namespaceHeader, target)
+    // The operator's own limits hold for wrong tokens and paths that lead nowhere too, and tell nothing of what there is.
+    await core.quotas.take(() => rootOf(core), fullPath, remoteAddress ?? '')
     const { caller, presentedToken } = await authenticate(core, request.headers, remoteAddress)
     trail.caller(caller)
-    const fullPath = fullPathOf(namespaceHeader, target)
     // Before anything is looked at: what is wrong with a request must not tell whether there is a namespace.
     checkWithin(caller, fullPath)
     const resolved = await resolve(core, namespaceHeader, target)
@@ -158,7 +160,8 @@ export class Pipeline {
       throw noRoute(target)
     }
     const { namespace } = resolved
-    await core.quotas.take(() => core.namespaces.lineage(namespace), resolved.path, remoteAddress ?? '')
+    const belowRoot = async () => (await core.namespaces.lineage(namespace)).filter(({ id }) => id !== 'root')
+    await core.quotas.take(belowRoot, resolved.path, remoteAddress ?? '')
     const call: SystemCall = { core, options, requestId: failed.requestId, caller, presentedToken, namespace }
     if (resolved.kind === 'sys') return await this.#operate(incoming, resolved, sysTable, call, 'system')
     if (resolved.kind === 'token') return await this.#operate(incoming, resolved, tokenTable, call, 'token')

@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Sink } from '../../src/core/audit/sink.ts'
 import { gateway } from '../http/gateway.ts'
 import { as, good, makeNamespace } from '../http/tenants.ts'
-import { keyferry, temporaryFolders } from './keyferry.ts'
+import { keyferry, launcher, temporaryFolders } from './keyferry.ts'
 
 const folders = temporaryFolders()
 const lines: string[] = []
@@ -25,6 +26,11 @@ beforeAll(async () => {
     await good(send('PUT', 'keymgmt/kms/v', { provider: 'memory', key_collection: 'vault' }))
     await good(send('PUT', 'keymgmt/kms/v/key/k', { purpose: 'sign', protection: 'hsm', name: `k-${lines.length}` }))
   }
+  for (let time = 0; time < 2; time++) {
+    await makeNamespace(vault, 'reused')
+    await good(as(vault, vault.rootToken, 'reused')('GET', 'sys/mounts'))
+    await good(vault.send('DELETE', 'sys/namespaces/reused'))
+  }
   await good(vault.send('GET', 'sys/mounts'))
   await vault.close()
   log = join(folders.make(), 'audit.log')
@@ -43,7 +49,7 @@ describe('keyferry audit view', () => {
       [['--namespace', 'pay', '--below'], of('pay/')],
       [['--namespace', 'payments', '--below'], of('payments/', 'payments/eu/')],
       [['--namespace', 'root'], of('')],
-      [['--namespace', 'root', '--below'], lines],
+      [['--namespace', 'pay', '--id', 'other'], []],
       [['--namespace', 'nobody'], []],
     ]
     for (const [flags, wanted] of expected) {
@@ -53,6 +59,52 @@ describe('keyferry audit view', () => {
     }
     expect(of('payments/').some((line) => JSON.parse(line).type.startsWith('cloud-'))).toBe(true)
     expect(of('payments/').length).toBeGreaterThan(5)
+  })
+
+  it('of a path that was of two tenants, one after the other, gives the lines of the one that is asked for', async () => {
+    const both = of('reused/')
+    const ids = [...new Set(both.map((line) => JSON.parse(line).request.namespace.id as string))]
+    expect(ids).toHaveLength(2)
+    const last = ids.map((id) => JSON.parse(both.findLast((line) => line.includes(id)) ?? '').time)
+    for (const flags of [
+      ['--namespace', 'reused'],
+      ['--namespace', 'root', '--below'],
+    ]) {
+      expect(await keyferry(['audit', 'view', log, ...flags])).toMatchObject({
+        code: 64,
+        stdout: '',
+        stderr: `keyferry: "reused" was the path of 2 namespaces, one after the other: ${ids[0]} (last line ${last[0]}), ${ids[1]} (last line ${last[1]}). --id is missing. "keyferry audit view --help" shows what is allowed\n`,
+      })
+    }
+    const shown = async (...flags: string[]) => (await keyferry(['audit', 'view', log, ...flags])).stdout
+    for (const id of ids) {
+      const wanted = both.filter((line) => JSON.parse(line).request.namespace.id === id)
+      expect(await shown('--namespace', 'reused', '--id', id)).toBe(wanted.map((line) => `${line}\n`).join(''))
+      expect(await shown('--namespace', 'pay', '--id', id)).toBe('')
+    }
+    expect(await shown('--namespace', 'reused', '--id', ids.join())).toBe(both.map((line) => `${line}\n`).join(''))
+    const everyId = [...new Set(lines.map((line) => JSON.parse(line).request.namespace.id as string))]
+    expect(await shown('--namespace', 'root', '--below', '--id', everyId.join())).toBe(
+      lines.map((line) => `${line}\n`).join(''),
+    )
+  })
+
+  it('reads what can be read only once where it is told whose lines are wanted', async () => {
+    const [id = ''] = of('pay/').map((line) => JSON.parse(line).request.namespace.id as string)
+    const command = 'log=$1 node=$2 program=$3; shift 3; cat "$log" | "$node" -- "$program" audit view "$@"'
+    const piped = (...flags: string[]) =>
+      spawnSync(
+        '/bin/sh',
+        ['-c', command, 'sh', log, process.execPath, launcher, '/dev/stdin', '--namespace', 'pay', ...flags],
+        { encoding: 'utf8' },
+      )
+    expect(piped()).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining('--id is missing') })
+    expect(piped('--id', id)).toMatchObject({
+      status: 0,
+      stdout: of('pay/')
+        .map((line) => `${line}\n`)
+        .join(''),
+    })
   })
 
   it('leaves out what is no line of an audit log, and says so', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -120,6 +121,20 @@ describe('a certificate that is replaced', () => {
       [() => writeFileSync(files.cert, 'this is no certificate'), together],
       [() => rmSync(files.cert), () => `the certificate ${files.cert} cannot be read: it does not exist`],
       [() => mkdirSync(files.cert), () => `the certificate ${files.cert} cannot be read: it is a folder`],
+      [
+        () => {
+          rmSync(files.cert, { recursive: true })
+          execFileSync('mkfifo', [files.cert])
+        },
+        () => `the certificate ${files.cert} is a pipe or a device, which is read at a start only`,
+      ],
+      [
+        () => {
+          rmSync(files.cert)
+          symlinkSync('/dev/zero', files.cert)
+        },
+        () => `the certificate ${files.cert} is a pipe or a device, which is read at a start only`,
+      ],
     ]
     begin(folder)
     for (const [spoil, reason] of spoilt) {

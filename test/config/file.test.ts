@@ -110,6 +110,21 @@ tls:
     }
   })
 
+  test.each([
+    ['a: &a\n  b: *a\n', 1],
+    ['a: 1\nissuers: &a\n  allowedHosts: [*a]\n', 1],
+    [`a: &a [${Array.from({ length: 40 }, () => '*a').join(', ')}]`, 1],
+    ...[33, 40, 2_000, 3_000].map((deep): [string, number] => [`{"a": ${'['.repeat(deep)}${']'.repeat(deep)}}`, 1]),
+  ])('%j, which has no end or a far one, is refused', (text, line) => {
+    for (const name of ['keyferry.yaml', 'keyferry.json']) {
+      const path = file(text, name)
+      expect(refusal(() => readConfigFile(path))).toMatchObject({
+        exitCode: 78,
+        message: `${path}:${line}: the settings nest too deep`,
+      })
+    }
+  })
+
   test('whose aliases would fill the memory is refused at once', () => {
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]']
     for (let level = 1; level < 12; level++) {

@@ -127,12 +127,23 @@ describe('settings', () => {
       'http://127.0.0.1.example.com',
       'HTTPS://KEYS.example.com',
     ].map((one): [string, string] => [JSON.stringify({ publicUrl: one }), `publicUrl ${origin}`]),
-    ...['0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0', 'proxy.example.com', 'fe80::1%eth0', '10.0.0.0/8,::1', '/8'].map(
-      (one): [string, string] => [
-        JSON.stringify({ http: { trustedProxies: ['10.0.0.1', one] } }),
-        `http.trustedProxies.1 ${block}`,
-      ],
-    ),
+    ...[
+      '0.0.0.0/0',
+      '::/0',
+      '::ffff:0:0/96',
+      '::ffff:0.0.0.0/96',
+      '::/80',
+      '::/1',
+      '10.0.0.0/33',
+      '10.0.0',
+      'proxy.example.com',
+      'fe80::1%eth0',
+      '10.0.0.0/8,::1',
+      '/8',
+    ].map((one): [string, string] => [
+      JSON.stringify({ http: { trustedProxies: ['10.0.0.1', one] } }),
+      `http.trustedProxies.1 ${block}`,
+    ]),
     ['{"http": {"trustedProxies": "10.0.0.0/8"}}', 'http.trustedProxies must be a list'],
   ])('%s is refused with the file, the line, the setting and what is allowed', (text, problem) => {
     const config = file(text)

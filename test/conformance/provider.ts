@@ -271,6 +271,52 @@ export function testProvider(name: string, start: () => Promise<ProviderHarness>
         expect(await connection.describe(request.remoteName)).toEqual(before)
       })
 
+      it('a version is changed in place: its purposes, tags and times, any number of times, and nothing else', async () => {
+        if (!connection.changeVersion) return
+        const more = { tags: { team: 'pay' }, expires: new Date(2_000_000_000_000) }
+        const request = requestFor(harness, more)
+        const { remoteName, importId, purposes } = request
+        const first = await connection.importVersion(request)
+        await connection.importVersion(requestFor(harness, { remoteName, enabled: false }))
+        const [purpose = 'sign'] = purposes
+        const change = {
+          purposes: [purpose],
+          tags: { importId, others: { team: 'ship', cost: '7' } },
+          notBefore: new Date(1_500_000_000_000),
+          expires: new Date(1_900_000_000_000),
+        }
+        const before = present(await connection.describe(remoteName)).latest
+        for (let times = 0; times < 2; times++) await connection.changeVersion(remoteName, first.remoteVersion, change)
+        const seen = await connection.readVersion(remoteName, first.remoteVersion)
+        expect(seen).toMatchObject({ importId, enabled: true, purposes: [purpose], tags: change.tags.others })
+        expect(seen).toMatchObject({ notBefore: 1_500_000_000, expires: 1_900_000_000 })
+        expect(seen?.labelled).not.toBe(false)
+        expect(seen?.publicKey).toEqual(request.material.spki)
+        // What is left out stays.
+        await connection.changeVersion(remoteName, first.remoteVersion, { purposes })
+        const { changed: _changed, ...again } = (await connection.readVersion(remoteName, first.remoteVersion)) ?? {}
+        const { changed: _before, ...wanted } = { ...seen, purposes: [...purposes].sort() }
+        expect(again).toEqual(wanted)
+        expect(present(await connection.describe(remoteName)).latest).toEqual(before)
+        const elsewhere = connection.changeVersion(remoteName, '0'.repeat(first.remoteVersion.length), change)
+        expect(await cloudFailure(elsewhere, harness)).toMatchObject({ kind: 'refused', effect: 'none' })
+      })
+
+      it('a deleted key is recovered with all its versions; one that is there stays as it is', async () => {
+        if (!connection.recover) return
+        const request = requestFor(harness)
+        const { remoteName } = request
+        await connection.importVersion(request)
+        await connection.importVersion(requestFor(harness, { remoteName, enabled: false }))
+        const before = await connection.describe(remoteName)
+        await connection.recover(remoteName)
+        expect(await connection.describe(remoteName)).toEqual(before)
+        await connection.remove(remoteName)
+        if ((await connection.describe(remoteName)).state !== 'deleted') return
+        await connection.recover(remoteName)
+        expect(await connection.describe(remoteName)).toEqual(before)
+      })
+
       it('a new key encryption key serves the next import', async () => {
         const own = await fresh()
         if (!own.rotateWrappingKey) return

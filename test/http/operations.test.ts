@@ -189,6 +189,21 @@ describe('drift over HTTP', () => {
     expect(outcome(await vault.send('POST', 'keymgmt/kms/nowhere/reconcile'))).toEqual([400, 'KMS "nowhere" not found'])
   })
 
+  it('says why it is not put right, where it should be', async () => {
+    await good(vault.send('POST', copy, { purpose: 'sign', repair: 'restore' }))
+    const { name } = dataOf(await vault.send('GET', copy))
+    vault.cloud.keys.get(String(name))?.push({ remoteVersion: 'other', importId: null, enabled: true, created: 1 })
+    const entry = {
+      detail: 'version other was not made by this gateway',
+      first_seen: expect.any(String),
+      kind: 'version_extra',
+      not_restored: 'a version cannot be taken away alone, and what others made is not touched',
+    }
+    const { drift } = dataOf(await good(vault.send('POST', 'keymgmt/kms/prod/reconcile')))
+    expect(drift).toEqual({ orders: [entry] })
+    expect(dataOf(await vault.send('GET', copy)).drift).toEqual([entry])
+  })
+
   it('is repaired as the copy says, which can be changed', async () => {
     await good(vault.send('POST', copy, { purpose: 'sign', repair: 'restore' }))
     expect(dataOf(await vault.send('GET', copy)).repair).toBe('restore')

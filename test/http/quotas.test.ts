@@ -63,6 +63,62 @@ describe('rate limits', () => {
     expect((await ask('192.0.2.1')).status).toBe(429)
   })
 
+  it('are not got round by other addresses of the same IPv6 network', async () => {
+    const root = await start()
+    await good(root('PUT', 'sys/namespaces/t'))
+    const team = as(vault, vault.rootToken, 't')
+    await good(root('PUT', 'sys/quotas/rate-limit/few', { path: 't/', rate: 3, interval: '10s' }))
+    const statuses = []
+    for (const from of [
+      '2001:db8::1',
+      '2001:db8::2',
+      '2001:db8:0:0:3::',
+      '2001:db8::4',
+      '2001:db8:0:1::1',
+      '::ffff:192.0.2.1',
+    ])
+      statuses.push((await team('GET', 'sys/mounts', undefined, { from })).status)
+    expect(statuses).toEqual([200, 200, 200, 429, 200, 200])
+  })
+
+  it('of the root hold for wrong tokens and for paths that lead nowhere, and count each request once', async () => {
+    const root = await start()
+    await good(root('PUT', 'sys/namespaces/t'))
+    await good(root('PUT', 'sys/quotas/rate-limit/all', { rate: 3, interval: '10s' }))
+    const ways: [Send, string, number][] = [
+      [as(vault, 'hvs.wrong'), 'sys/mounts', 403],
+      [as(vault, 'hvs.wrong', 'nowhere'), 'sys/mounts', 403],
+      [as(vault, ''), 't/sys/mounts', 403],
+      [root, 'nowhere/x', 404],
+      [as(vault, vault.rootToken, 'nowhere'), 'sys/mounts', 404],
+      [root, 'sys/mounts', 200],
+      [as(vault, vault.rootToken, 't'), 'sys/mounts', 200],
+    ]
+    for (const [index, [send, path, status]] of ways.entries()) {
+      const from = `192.0.2.${index + 10}`
+      for (let time = 0; time < 3; time++)
+        expect([path, (await send('GET', path, undefined, { from })).status]).toEqual([path, status])
+      expect([path, ...limited(await send('GET', path, undefined, { from }))]).toEqual([path, ...over('4')])
+    }
+    // Nor does a limit tell an OAuth client whether there is a namespace.
+    for (const [index, namespace] of ['', 't', 'nowhere'].entries()) {
+      const statuses = []
+      for (let time = 0; time < 5; time++) {
+        const { status } = await vault.app.request(
+          'http://gateway/oauth/token',
+          {
+            method: 'POST',
+            headers: { 'x-vault-namespace': namespace, 'content-type': 'application/x-www-form-urlencoded' },
+            body: 'grant_type=client_credentials&client_id=a&client_secret=b',
+          },
+          { remoteAddress: `192.0.2.${index + 50}` },
+        )
+        statuses.push(status)
+      }
+      expect([namespace, ...statuses]).toEqual([namespace, 401, 401, 401, 429, 429])
+    }
+  })
+
   it('of less than one in an interval let one through', async () => {
     const root = await start()
     await good(root('PUT', 'sys/quotas/rate-limit/rare', { path: 'keymgmt/', rate: 0.5 }))

@@ -64,7 +64,7 @@ describe('the figures', () => {
       commits: 0,
       logBytes: 0,
     })
-    expect(Object.values(figures.drifted)).toEqual(Array(9).fill(0))
+    expect(Object.values(figures.drifted)).toEqual(Array(10).fill(0))
     expect(figures.bytes).toBeGreaterThan(4096)
   })
 

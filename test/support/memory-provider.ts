@@ -9,11 +9,12 @@ import {
   purposes,
   type ReadVersion,
   type RemoteKey,
+  type RemoteVersion,
 } from '../../src/core/kms/provider.ts'
 
 /** One call as it reached the "cloud", for tests to look at. */
 export interface Call {
-  call: 'import' | 'set-enabled' | 'describe' | 'read' | 'remove'
+  call: 'import' | 'set-enabled' | 'change' | 'describe' | 'read' | 'remove' | 'recover'
   name: string
 }
 
@@ -41,6 +42,8 @@ export const realTime: CloudTime = { now: Date.now, after: (ms, work) => setTime
 /** A cloud in memory: the smallest thing that keeps the provider contract, to show that the contract is not Azure in disguise. */
 export class MemoryCloud {
   readonly keys = new Map<string, StoredVersion[]>()
+  /** Deleted by hand, and kept: their names are held. */
+  readonly deleted = new Map<string, StoredVersion[]>()
   readonly calls: Call[] = []
   /** Thrown by the next calls that match, before or after their effect. */
   faults: { call: Call['call']; error: () => Error; after?: boolean; times: number }[] = []
@@ -53,6 +56,21 @@ export class MemoryCloud {
     if (!fault) return undefined
     fault.times -= 1
     return { error: fault.error(), after: fault.after === true }
+  }
+
+  /** What somebody does by hand to a version, and when. */
+  change(name: string, index: number, change: Partial<StoredVersion>): void {
+    const version = this.keys.get(name)?.at(index)
+    if (!version) throw new Error(`there is no version ${index} of ${name}`)
+    Object.assign(version, change, { changed: (version.changed ?? version.created) + 1 })
+  }
+
+  /** What somebody does by hand to a key: it can be recovered. */
+  softDelete(name: string): void {
+    const versions = this.keys.get(name)
+    if (!versions) throw new Error(`there is no ${name}`)
+    this.keys.delete(name)
+    this.deleted.set(name, versions)
   }
 
   async act<T>(call: Call, effect: () => T, time: CloudTime = realTime): Promise<T> {
@@ -130,12 +148,17 @@ function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProvi
         return publicKeyOf(request)
       })
       return await act({ call: 'import', name: request.remoteName }, () => {
-        const { importId, enabled } = request
+        if (cloud.deleted.has(request.remoteName)) throw new CloudError('name_taken', 'a deleted key holds the name')
+        const { importId, enabled, purposes, tags, notBefore, expires } = request
         const version = {
           remoteVersion: randomBytes(16).toString('hex'),
           importId,
           enabled,
           publicKey,
+          purposes: [...purposes].sort(),
+          tags: { ...tags },
+          notBefore: secondsOf(notBefore),
+          expires: secondsOf(expires),
           created: Math.floor(time.now() / 1000),
         }
         cloud.keys.set(request.remoteName, [...(cloud.keys.get(request.remoteName) ?? []), version])
@@ -148,15 +171,36 @@ function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProvi
         if (!found) throw new CloudError('refused', 'no such version')
         found.enabled = enabled
       }),
+    changeVersion: (name, version, { purposes, tags, notBefore, expires }) =>
+      act({ call: 'change', name }, () => {
+        const found = find(name, version)
+        if (!found) throw new CloudError('refused', 'no such version')
+        Object.assign(found, {
+          ...(purposes && { purposes: [...purposes].sort() }),
+          ...(tags && { importId: tags.importId, tags: { ...tags.others }, labelled: true }),
+          ...(notBefore && { notBefore: secondsOf(notBefore) }),
+          ...(expires && { expires: secondsOf(expires) }),
+          changed: Math.floor(time.now() / 1000),
+        })
+      }),
+    recover: (name) =>
+      act({ call: 'recover', name }, () => {
+        const versions = cloud.deleted.get(name)
+        if (!versions) return
+        cloud.deleted.delete(name)
+        cloud.keys.set(name, versions)
+      }),
     describe: (name): Promise<RemoteKey> =>
       act({ call: 'describe', name }, () => {
+        const gone = cloud.deleted.get(name)?.at(-1)
+        if (gone) return { state: 'deleted', latest: { ...gone } }
         const versions = cloud.keys.get(name)
         const latest = versions?.at(-1)
         if (!versions || !latest) return { state: 'absent' }
         return {
           state: 'present',
           latest: { ...latest },
-          ...(cloud.listPermitted ? { versions: versions.map((one) => ({ ...one })) } : {}),
+          ...(cloud.listPermitted ? { versions: versions.map(listed) } : {}),
         }
       }),
     readVersion: (name, version) =>
@@ -166,6 +210,15 @@ function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProvi
       }),
     remove: (name) => act({ call: 'remove', name }, () => void cloud.keys.delete(name)),
   }
+}
+
+/** As a listing shows it, which is not all. */
+function listed({ publicKey: _key, purposes: _purposes, ...shown }: StoredVersion): RemoteVersion {
+  return shown
+}
+
+function secondsOf(date: Date | undefined): number | null {
+  return date ? date.getTime() / 1000 : null
 }
 
 function publicKeyOf({ material }: ImportRequest): Buffer | null {

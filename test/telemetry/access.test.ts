@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { createTelemetry, type Telemetry } from '../../src/telemetry/index.ts'
 import { outcome, type Reply } from '../http/gateway.ts'
 import { as, makeNamespace, tokenWith } from '../http/tenants.ts'
 import { type Measured, measuredGateway } from './busy-gateway.ts'
@@ -81,6 +82,37 @@ describe('metrics that are open', () => {
     expect((await scrape({}, '/v1/team/sys/metrics?format=prometheus')).status).toBe(403)
     const counted = parseMetrics(await measured.print()).get('keyferry_http_requests_total')?.samples
     expect(counted?.find(({ labels }) => labels.route === 'sys/metrics' && labels.status === '200')?.value).toBe(2)
+  })
+})
+
+describe('metrics that are open to many', () => {
+  it('are printed once a second at most, and anew after that', async () => {
+    let time = 1_800_000_000_000
+    const telemetry = createTelemetry('1.2.3')
+    let prints = 0
+    const counting: Telemetry = {
+      ...telemetry,
+      print: async (core) => {
+        prints += 1
+        if (prints === 3) throw new Error('the database is gone')
+        return await telemetry.print(core)
+      },
+    }
+    measured = await measuredGateway({ metrics: 'open', telemetry: counting }, { now: () => time })
+    const many = () =>
+      Promise.all(Array.from({ length: 20 }, (_, at) => scrape({}, at % 2 ? '/metrics' : `/v1/${ofVault}`)))
+    for (const reply of await many()) isMetrics(reply)
+    time += 999
+    for (const reply of await many()) isMetrics(reply)
+    expect(prints).toBe(1)
+    time += 1
+    for (const reply of await many()) isMetrics(reply)
+    expect(prints).toBe(2)
+    // What went wrong is not kept, and a clock that is set back holds nothing up.
+    time -= 3_600_000
+    expect((await scrape()).status).toBe(500)
+    isMetrics(await scrape())
+    expect(prints).toBe(4)
   })
 })
 

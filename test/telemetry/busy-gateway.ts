@@ -1,4 +1,5 @@
 import type { Sink } from '../../src/core/audit/sink.ts'
+import type { Context } from '../../src/core/context.ts'
 import { CloudError } from '../../src/core/kms/provider.ts'
 import type { AppOptions } from '../../src/http/options.ts'
 import { createTelemetry } from '../../src/telemetry/index.ts'
@@ -16,7 +17,10 @@ export interface Measured {
 }
 
 /** A gateway that is counted. */
-export async function measuredGateway(options: Partial<AppOptions> = {}): Promise<Measured> {
+export async function measuredGateway(
+  options: Partial<AppOptions> = {},
+  context: Partial<Context> = {},
+): Promise<Measured> {
   const telemetry = createTelemetry('1.2.3')
   const audit = { broken: false }
   const sink: Sink = {
@@ -27,7 +31,7 @@ export async function measuredGateway(options: Partial<AppOptions> = {}): Promis
     reopen: async () => {},
     close: async () => {},
   }
-  const vault = await gateway({ telemetry, ...options }, { observer: telemetry, audit: { sinks: [sink] } })
+  const vault = await gateway({ telemetry, ...options }, { observer: telemetry, audit: { sinks: [sink] }, context })
   return { vault, audit, print: () => telemetry.print(vault.core) }
 }
 

@@ -39,6 +39,25 @@ export function unmapped(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
+/**
+ * What callers are told apart by: an IPv4 address, or the /64 network of an IPv6 one, since whoever has an address there has 2^64 of them
+ * (RFC 4291, 2.5.1; RFC 6177). However it was written; what is no address stays as it is.
+ */
+export function networkOf(address: string): string {
+  const plain = unmapped(address).replace(/%.*$/, '')
+  if (isIP(plain) !== 6) return plain
+  // In the form of RFC 5952, in which IPv4 inside IPv6 is in digits of IPv6.
+  const written = new URL(`http://[${plain}]`).hostname.slice(1, -1)
+  const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(written) ?? []
+  if (high !== undefined && low !== undefined)
+    return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff]).join('.')
+  const [before = '', after] = written.split('::')
+  const groups = (part: string) => (part === '' ? [] : part.split(':'))
+  const left = 8 - groups(before).length - groups(after ?? '').length
+  const all = [...groups(before), ...Array<string>(left).fill('0'), ...groups(after ?? '')]
+  return `${all.slice(0, 4).join(':')}::/64`
+}
+
 /** Whether an address is in one of the blocks; an empty list holds every address. An unknown address is in none. */
 export function inCidrs(cidrs: readonly string[], address: string | undefined): boolean {
   if (cidrs.length === 0) return true

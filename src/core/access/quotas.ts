@@ -2,6 +2,7 @@ import type { Context } from '../context.ts'
 import { invalid, KeyferryError } from '../errors.ts'
 import { checkName } from '../names.ts'
 import type { NamespaceRow, RateLimitRow, RateLimitStore } from '../store.ts'
+import { networkOf } from './cidrs.ts'
 
 /** Too many requests: when to come again. */
 export class TooManyRequests extends KeyferryError {
@@ -28,7 +29,7 @@ export interface QuotaParts {
   store: { rateLimits: RateLimitStore }
 }
 
-/** Rate limits by namespace and mount: a token bucket per caller's address. */
+/** Rate limits by namespace and mount: a token bucket per caller's address, of IPv6 per /64 network. */
 export class QuotaService {
   readonly #parts: QuotaParts
   #limits: Map<string, RateLimitRow[]> | undefined
@@ -92,7 +93,7 @@ export class QuotaService {
 
   #takeFrom(limit: RateLimitRow, address: string): void {
     const now = this.#parts.context.now()
-    const key = `${limit.namespaceId}/${limit.name}/${address}`
+    const key = `${limit.namespaceId}/${limit.name}/${networkOf(address)}`
     // A rate below 1 still lets one request through at a time.
     const most = Math.max(1, limit.rate)
     const bucket = this.#buckets.get(key) ?? { tokens: most, filledAt: now, blockedUntil: 0 }

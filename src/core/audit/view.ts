@@ -4,20 +4,21 @@ export interface View {
   namespace: string
   /** Of namespaces below it as well. */
   below: boolean
+  /** Only of namespaces with these ids, where any is given: a path may have been that of one that is deleted, and then of another. */
+  ids: readonly string[]
 }
 
-/**
- * Whether a line of an audit log is in the view: of a request in that namespace, or of a call to a cloud on its behalf. Undefined for what is
- * no line of an audit log.
- */
-export function isInView(line: string, { namespace, below }: View): boolean | undefined {
-  const path = namespaceOf(line)
-  if (path === undefined) return undefined
-  return path === namespace || (below && (namespace === '' || path.startsWith(`${namespace}/`)))
+/** The namespace of a request, or of a call to a cloud on its behalf, as a line has it. */
+export interface Place {
+  id: string
+  path: string
+  /** Of the line; '' where it has none. */
+  time: string
 }
 
-function namespaceOf(line: string): string | undefined {
-  let entry: { request?: { namespace?: { id?: unknown; path?: unknown } } } | null
+/** Where a line of an audit log belongs; undefined for what is no line of one. */
+export function placeOf(line: string): Place | undefined {
+  let entry: { time?: unknown; request?: { namespace?: { id?: unknown; path?: unknown } } } | null
   try {
     entry = JSON.parse(line)
   } catch {
@@ -25,5 +26,14 @@ function namespaceOf(line: string): string | undefined {
   }
   const namespace = entry?.request?.namespace
   if (typeof namespace?.id !== 'string') return undefined
-  return typeof namespace.path === 'string' ? namespace.path.replace(/\/$/, '') : ''
+  return {
+    id: namespace.id,
+    path: typeof namespace.path === 'string' ? namespace.path.replace(/\/$/, '') : '',
+    time: typeof entry?.time === 'string' ? entry.time : '',
+  }
+}
+
+export function isInView({ id, path }: Place, { namespace, below, ids }: View): boolean {
+  if (ids.length > 0 && !ids.includes(id)) return false
+  return path === namespace || (below && (namespace === '' || path.startsWith(`${namespace}/`)))
 }

@@ -1,12 +1,14 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
-import { CloudError, type ReadVersion, type RemoteKey } from '../kms/provider.ts'
+import { CloudError, type ReadVersion } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
+import { isRestoration } from './drift.ts'
 import type { Job, Outcome } from './job.ts'
-import { checkMaterial, ForeignMaterial, materialOf } from './material.ts'
+import { checkDouble, checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
 import { newestWaits, nextStep, waitsFor } from './plan.ts'
+import { checkGone, recover, restorableBy, restoreAttributes } from './restore.ts'
 import { nextName } from './service.ts'
 
 export interface DeliverParts {
@@ -35,10 +37,15 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
   if (key?.namespaceId !== copy.namespaceId)
     throw new KeyferryError('corrupt', 'a copy that should be present has no key of its namespace')
   let remoteName = copy.remoteName
-  for (let renames = 0, settings = 0; ; ) {
+  // What a look found is to be told only, since somebody decided so: what is under way is found, and nothing more is sent.
+  const calledOff = copy.repair === 'report' && isRestoration(copy)
+  for (let renames = 0, settings = 0, recoveries = 0, restorations = 0; ; ) {
     await job.keepLease()
     const parallel = await connection.canListVersions()
     const remote = await connection.describe(remoteName)
+    const newest = (await store.copies.versions(copy.id)).at(-1)
+    // The recovery has had its effect: nothing more can come of it.
+    if (recoveries > 0 && remote.state === 'present' && newest) await store.copies.notSent(lease, newest.version)
     const versions = await store.copies.versions(copy.id)
     await checkDouble(job, parts, key, remoteName, versions.at(-1), remote)
     const step = nextStep({
@@ -51,10 +58,16 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
       now: context.now(),
       lostAfterMs: job.lostAfterMs,
       newestAfterMs: job.newestAfterMs,
+      restore: restorableBy(job, remote),
     })
+    if (calledOff && step.do !== 'adopt' && step.do !== 'wait') {
+      await store.copies.settle(lease, context.now())
+      return { again: false }
+    }
     switch (step.do) {
       case 'settled':
         if (isSettingUnknown(job, versions)) return untilSettingIsOver(job, context.now())
+        if (await restoreAttributes(job, parts, remoteName, remote, versions, restorations++)) break
         // What was set without an answer is seen to be so.
         for (const { version, remoteVersion, enabled } of versions) {
           if (remoteVersion !== null && enabled === null)
@@ -66,6 +79,10 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         return { again: true, at: step.until, why: step.why }
       case 'stop':
         throw new KeyferryError('refused', step.why)
+      case 'recover':
+        recoveries += 1
+        await recover(job, parts, remoteName, versions)
+        break
       case 'adopt':
         for (const { version, remote: found } of step.found) {
           const read = await connection.readVersion(remoteName, found.remoteVersion)
@@ -97,6 +114,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         break
       case 'import': {
         const rows = versions.filter((row) => step.versions.includes(row.version))
+        await checkGone(job, parts, key, remoteName, remote, rows)
         const nameTaken = await importAll(job, parts, key, remoteName, rows)
         if (nameTaken) remoteName = await rename(job, parts, remoteName, ++renames)
         // All but the newest are there: a look now would only tell to wait, and be made again after it.
@@ -160,7 +178,13 @@ async function importAll(
   const none = (await parts.store.copies.versions(job.copy.id)).every(
     (row) => row.remoteVersion === null && row.sentAt === null,
   )
-  if (none && failures.every((error) => error instanceof CloudError && error.kind === 'name_taken')) return true
+  // A key that was delivered once is where callers look for it: it takes no other name.
+  if (
+    job.copy.seenGeneration === 0 &&
+    none &&
+    failures.every((error) => error instanceof CloudError && error.kind === 'name_taken')
+  )
+    return true
   const foreign = failures.find((error) => error instanceof ForeignMaterial)
   throw foreign ?? failures.find((error) => error instanceof CloudError && error.kind === 'refused') ?? failures[0]
 }
@@ -221,19 +245,4 @@ async function accept(
   await checkMaterial(job, remoteName, stored, seen)
   const { remoteVersion, enabled } = seen
   await store.copies.seen(job.lease, version, { remoteVersion, at: context.now(), enabled })
-}
-
-/** An import that took effect twice makes two versions of one import id: where the other one is current, it must be our key as well. */
-async function checkDouble(
-  job: Job,
-  parts: DeliverParts,
-  key: KeyRow,
-  remoteName: string,
-  newest: CopyVersionRow | undefined,
-  remote: RemoteKey,
-): Promise<void> {
-  if (remote.state !== 'present' || !newest || newest.remoteVersion === null) return
-  if (remote.latest.importId !== newest.importId || remote.latest.remoteVersion === newest.remoteVersion) return
-  const stored = await parts.store.keys.version(key.id, newest.version)
-  if (stored) await checkMaterial(job, remoteName, stored, remote.latest)
 }

@@ -1,7 +1,8 @@
+import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import { CloudError, type Connection } from '../kms/provider.ts'
 import type { ProviderRegistry } from '../kms/registry.ts'
-import type { CopyRow, Lease } from '../store.ts'
+import type { CopyRow, CopyStore, Lease } from '../store.ts'
 
 /** One piece of work on a leased copy, as deliver.ts and withdraw.ts see it. */
 export interface Job {
@@ -18,6 +19,28 @@ export interface Job {
    * `Interrupted` when the job should not go on.
    */
   keepLease(): Promise<void>
+}
+
+/** How long a lease is taken for, and extended each time. */
+export const leaseMs = 180_000
+
+/** What `Job.keepLease` does: extends the lease in time, and throws `Interrupted` where what should be is otherwise by now. */
+export function leaseKeeper(
+  { context, store }: { context: Context; store: { copies: CopyStore } },
+  copy: CopyRow,
+  lease: Lease,
+  callTimeoutMs: number,
+  isClosing: () => boolean,
+): () => Promise<void> {
+  let until = copy.leaseUntil
+  return async () => {
+    const now = context.now()
+    const wanted = await store.copies.byId(copy.id)
+    if (isClosing() || wanted?.desired !== copy.desired || wanted.repair !== copy.repair) throw new Interrupted()
+    if (until - now > 2 * callTimeoutMs) return
+    await store.copies.extend(lease, now + leaseMs)
+    until = now + leaseMs
+  }
 }
 
 /** The provider's times; a removal that no longer knows its provider takes the longest of all. */
@@ -43,6 +66,8 @@ export interface Timing {
   lastBackOffMs: number
 }
 
+export const defaultTiming: Timing = { scanMs: 1_000, firstBackOffMs: 1_000, lastBackOffMs: 300_000 }
+
 /** Doubles from the first to the last, jittered by half; not before the cloud's own Retry-After. `random` is in 0 to 1. */
 export function backOff(
   { firstBackOffMs, lastBackOffMs }: Timing,
@@ -59,6 +84,12 @@ export function backOff(
 export function isFinal(error: unknown): boolean {
   if (error instanceof CloudError) return error.kind === 'refused' || error.kind === 'name_taken'
   return error instanceof KeyferryError && !['unavailable', 'conflict', 'too_many'].includes(error.code)
+}
+
+/** True for a final no of the cloud, or to what was found there; not for a fault of ours. */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof CloudError) return isFinal(error)
+  return error instanceof KeyferryError && error.code === 'refused'
 }
 
 /** What callers are told; what was never meant for them stays in the log. */

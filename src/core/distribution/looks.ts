@@ -2,11 +2,12 @@ import { createPublicKey } from 'node:crypto'
 import type { Context, Scope, Waiting } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import type { Connections } from '../kms/connections.ts'
-import { CloudError, type Connection, type ReadVersion } from '../kms/provider.ts'
+import { CloudError } from '../kms/provider.ts'
 import { checkName } from '../names.ts'
 import type { CopyRow, CopyStore, DriftEntry, KeyStore, KmsStore, LookStore } from '../store.ts'
 import type { Observer } from '../telemetry.ts'
-import { driftOf, isRestorable } from './drift.ts'
+import { capabilitiesOf, compare } from './drift.ts'
+import { furtherReads } from './further-reads.ts'
 import { reasonOf } from './job.ts'
 import type { OperationWaiter } from './operations.ts'
 import { Pace } from './pace.ts'
@@ -21,11 +22,11 @@ export const defaultLookTiming: LookTiming = { everyMs: 6 * 3_600_000, tickMs: 1
 
 /** How many vaults are gone through in one tick; with more of them, the turns of each come more seldom. */
 const collectionsATick = 50
-/** How many versions, the newest, are read one by one where they may not be listed; one a tick, but for looks that somebody waits for. */
-const mostRead = 25
 const page = 100
 /** How many copies are looked at side by side, where somebody waits. */
 const side = 8
+/** Looks come up to a tenth earlier than a period after the one before. */
+const fullPeriod = 0.8
 
 export interface LookParts {
   context: Context
@@ -115,7 +116,7 @@ export class Looks {
       await this.#pace.take(copy.collection, kms.id)
       const name = (copy.keyId === null ? undefined : await store.keys.byId(copy.keyId))?.name ?? copy.remoteName
       try {
-        const drift = await this.#look(copy, () => Promise.resolve())
+        const drift = await this.#look(copy, () => this.#pace.take(copy.collection, kms.id), true)
         result.looked += 1
         if (drift.length > 0) result.drift[name] = drift
       } catch (error) {
@@ -145,7 +146,7 @@ export class Looks {
     const next = now + timing.everyMs * (0.9 + 0.2 * chance(context))
     if (!(await store.looks.claim(copy.id, copy.nextLookAt, next))) return
     this.#busy.add(collection)
-    const look = this.#look(copy, () => new Promise<void>((go) => context.after(timing.tickMs, go)))
+    const look = this.#look(copy, () => new Promise<void>((go) => context.after(timing.tickMs, go)), false)
       .then(() => {})
       .catch((error: unknown) => {
         if (!(error instanceof CloudError || error instanceof KeyferryError))
@@ -155,9 +156,9 @@ export class Looks {
     this.#track(look)
   }
 
-  /** `pause`: before each further request. */
-  async #look(copy: CopyRow, pause: () => Promise<void>): Promise<DriftEntry[]> {
-    const { context, store, connections, operations } = this.#parts
+  /** `pause`: before each further request. `asked`: what could not be put right lately is tried again all the same. */
+  async #look(copy: CopyRow, pause: () => Promise<void>, asked: boolean): Promise<DriftEntry[]> {
+    const { context, store, connections, operations, timing } = this.#parts
     const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
     const key = copy.keyId === null ? undefined : await store.keys.byId(copy.keyId)
     if (kms?.namespaceId !== copy.namespaceId || key?.namespaceId !== copy.namespaceId)
@@ -167,34 +168,30 @@ export class Looks {
     const stored = newest && (await store.keys.version(key.id, newest.version))
     const connection = await connections.ofKms(kms)
     const remote = await connection.describe(copy.remoteName)
-    const listed = remote.state !== 'present' || remote.versions !== undefined
-    const latest = remote.state === 'present' ? remote.latest.remoteVersion : undefined
-    const others = versions.flatMap(({ remoteVersion: id }) => (id === null || id === latest ? [] : [id]))
-    const read = listed ? new Map() : await this.#readAll(connection, copy, others.slice(-mostRead), pause)
+    const read = await furtherReads(connection, copy.remoteName, remote, versions, async () => {
+      await pause()
+      return !this.#closing
+    })
     const publicKey = stored?.publicKey ?? null
-    const drift = driftOf({
+    const now = context.now()
+    const { drift, restorable } = compare({
       copy,
       versions,
       minEnabledVersion: key.minEnabledVersion,
       remote,
       read,
       newestPublicKey: publicKey === null ? null : createPublicKey(publicKey).export({ type: 'spki', format: 'der' }),
-      now: context.now(),
+      can: capabilitiesOf(connection),
+      now,
     })
-    const repair = copy.repair === 'restore' && copy.state === 'settled' && isRestorable(drift)
-    const kept = await store.looks.found(copy, drift, context.now(), repair)
+    // Once a period: what comes back at once is somebody else's doing, and would make a version more each time.
+    const since = now - timing.everyMs * fullPeriod
+    const isDue = ({ triedAt }: DriftEntry) => asked || triedAt === undefined || triedAt <= since
+    const repair = copy.repair === 'restore' && copy.seenGeneration > 0 && restorable.some(isDue)
+    if (repair) for (const entry of restorable) delete entry.notRestored
+    const kept = await store.looks.found(copy, drift, now, repair)
     if (kept && repair) operations.kick(copy.id)
     return kept ? drift : []
-  }
-
-  async #readAll(connection: Connection, copy: CopyRow, ids: readonly string[], pause: () => Promise<void>) {
-    const read = new Map<string, ReadVersion | undefined>()
-    for (const id of ids) {
-      await pause()
-      if (this.#closing) break
-      read.set(id, await connection.readVersion(copy.remoteName, id))
-    }
-    return read
   }
 
   #track(work: Promise<void>): void {

@@ -1,8 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { KeyferryError } from '../errors.ts'
-import { CloudError, type KeyMaterial, type ReadVersion } from '../kms/provider.ts'
+import { CloudError, type KeyMaterial, type ReadVersion, type RemoteKey } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
-import type { KeyRow, KeyVersionRow } from '../store.ts'
+import type { CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
 import type { Job } from './job.ts'
 
 /** What is there is not what was sent: a key made by this very delivery must go, whoever still waits for it. */
@@ -53,4 +53,19 @@ export async function checkMaterial(
     'refused',
     `the KMS answered with another public key than the one that was sent for version ${stored.version} of "${remoteName}": it is not trusted${done}`,
   )
+}
+
+/** An import that took effect twice makes two versions of one import id: where the other one is current, it must be our key as well. */
+export async function checkDouble(
+  job: Job,
+  { store }: { store: { keys: KeyStore } },
+  key: KeyRow,
+  remoteName: string,
+  newest: CopyVersionRow | undefined,
+  remote: RemoteKey,
+): Promise<void> {
+  if (remote.state !== 'present' || !newest || newest.remoteVersion === null) return
+  if (remote.latest.importId !== newest.importId || remote.latest.remoteVersion === newest.remoteVersion) return
+  const stored = await store.keys.version(key.id, newest.version)
+  if (stored) await checkMaterial(job, remoteName, stored, remote.latest)
 }

@@ -17,6 +17,8 @@ export interface Situation {
   lostAfterMs: number
   /** The newest version comes at least this long after those before it, so that the cloud takes it for the current one. */
   newestAfterMs: number
+  /** What may be put right that somebody did there: a deleted key recovered, versions that are missing imported again. */
+  restore: { recover: boolean; missing: boolean }
 }
 
 export type Step =
@@ -25,6 +27,7 @@ export type Step =
   | { do: 'import'; versions: number[] }
   | { do: 'set-enabled'; changes: { version: number; remoteVersion: string; enabled: boolean }[] }
   | { do: 'wait'; until: number; why: string }
+  | { do: 'recover' }
   /** The name is somebody else's, and nothing of ours is there: take another. */
   | { do: 'rename' }
   | { do: 'stop'; why: string }
@@ -35,20 +38,24 @@ export type Step =
  * a version that may still be on its way, nor onto a key whose latest version is somebody else's.
  */
 export function nextStep(situation: Situation): Step {
-  const { versions, remote } = situation
-  const found = lostAndFound(situation)
+  const { remote, delivered, restore } = situation
+  const versions = withoutLostPlaces(situation)
+  const found = lostAndFound({ versions, remote })
   if (found.length > 0) return { do: 'adopt', found }
 
-  const untouched = versions.every((row) => row.remoteVersion === null && row.sentAt === null)
+  // Whatever befell a key that was delivered once: its name is where callers look for it.
+  const begun = delivered || situation.versions.some((row) => row.remoteVersion !== null)
+  const untouched = !begun && versions.every((row) => row.sentAt === null)
   if (remote.state !== 'absent' && untouched) return { do: 'rename' }
 
-  const pending = versions.filter((row) => row.remoteVersion === null && row.sentAt !== null)
-  const until = Math.max(0, ...pending.map((row) => (row.sentAt ?? 0) + situation.lostAfterMs))
+  const until = Math.max(0, ...versions.map((row) => (row.sentAt === null ? 0 : row.sentAt + situation.lostAfterMs)))
   if (until > situation.now) return { do: 'wait', until, why: waitsFor('an import') }
 
-  const known = versions.some((row) => row.remoteVersion !== null)
-  if (known && remote.state !== 'present') return { do: 'stop', why: missing(situation) }
-  if (!known && remote.state === 'deleted') return { do: 'rename' }
+  if (begun && remote.state === 'deleted' && restore.recover && isOurs(situation.versions, remote.latest))
+    return { do: 'recover' }
+  if (begun && remote.state !== 'present' && !(remote.state === 'absent' && restore.missing))
+    return { do: 'stop', why: missing(situation) }
+  if (!begun && remote.state === 'deleted') return { do: 'rename' }
   if (remote.state === 'present') {
     const stranger = strangerIn(situation)
     if (stranger)
@@ -57,7 +64,9 @@ export function nextStep(situation: Situation): Step {
         why: `version ${stranger.remoteVersion} of "${situation.remoteName}" was not made by this gateway: nothing is sent onto it`,
       }
   }
-  return importStep(situation) ?? currencyStep(situation) ?? enabledStep(situation) ?? { do: 'settled' }
+  return (
+    importStep({ ...situation, versions }) ?? currencyStep(situation) ?? enabledStep(situation) ?? { do: 'settled' }
+  )
 }
 
 /** Why nothing is done after a call whose answer was lost. */
@@ -65,12 +74,17 @@ export function waitsFor(call: string): string {
   return `${call} was sent whose answer was lost: waiting until it can no longer take effect`
 }
 
-/** Versions whose import ids are seen there, and whose place was not known. */
-function lostAndFound({ versions, remote }: Situation): { version: number; remote: RemoteVersion }[] {
+/** Versions whose import ids are seen there, and whose place was not known, or that were sent once more. */
+function lostAndFound({
+  versions,
+  remote,
+}: Pick<Situation, 'versions' | 'remote'>): { version: number; remote: RemoteVersion }[] {
   if (remote.state !== 'present') return []
-  const there = remote.versions ?? [remote.latest]
+  // Whatever its tag says now, a version whose place is known is that one.
+  const taken = new Set(versions.map((row) => row.remoteVersion))
+  const there = (remote.versions ?? [remote.latest]).filter((seen) => !taken.has(seen.remoteVersion))
   return versions.flatMap((row) => {
-    if (row.remoteVersion !== null) return []
+    if (row.remoteVersion !== null && row.sentAt === null) return []
     const match = there.find((version) => version.importId === row.importId)
     return match ? [{ version: row.version, remote: match }] : []
   })
@@ -79,9 +93,35 @@ function lostAndFound({ versions, remote }: Situation): { version: number; remot
 /** A version that stands in the way: the latest one, or any one before the first delivery is done. */
 function strangerIn({ versions, remote, delivered }: Situation): RemoteVersion | undefined {
   if (remote.state !== 'present') return undefined
-  const ours = (seen: RemoteVersion) => versions.some((row) => isOf(row, seen))
-  if (!ours(remote.latest)) return remote.latest
-  return delivered ? undefined : remote.versions?.find((seen) => !ours(seen))
+  if (!isOurs(versions, remote.latest)) return remote.latest
+  return delivered ? undefined : remote.versions?.find((seen) => !isOurs(versions, seen))
+}
+
+/**
+ * Versions as they are once what may be imported again is taken for not there. An import always makes the newest version, which is the one
+ * that callers get who name none: so versions whose place holds nothing come again only as long as the newest is not there either, and
+ * comes after them; or where they are there in another place.
+ */
+function withoutLostPlaces({ versions, remote, restore }: Situation): readonly CopyVersionRow[] {
+  const stranger = remote.state === 'present' && remote.versions?.some((seen) => !isOurs(versions, seen))
+  if (!restore.missing || stranger) return versions
+  const isGone = goneIn(versions, remote)
+  return versions.map((row) => (isGone(row) ? { ...row, remoteVersion: null, seenAt: null, enabled: null } : row))
+}
+
+function goneIn(versions: readonly CopyVersionRow[], remote: RemoteKey): (row: CopyVersionRow) => boolean {
+  if (remote.state !== 'present') return () => true
+  const { latest, versions: listed } = remote
+  if (!listed) {
+    // The latest is the one that came last: what came after it is no longer there.
+    const current = versions.find((row) => isOf(row, latest))
+    return ({ version }) => current !== undefined && version > current.version
+  }
+  const newest = versions.at(-1)
+  const newestIsThere = newest !== undefined && listed.some((seen) => isOf(newest, seen))
+  return (row) =>
+    listed.every((seen) => seen.remoteVersion !== row.remoteVersion) &&
+    (!newestIsThere || listed.some((seen) => seen.importId === row.importId))
 }
 
 /** Why a copy whose older versions are there waits before its newest is sent. */
@@ -136,6 +176,11 @@ function isOf(row: CopyVersionRow, seen: RemoteVersion): boolean {
   return row.remoteVersion === seen.remoteVersion || row.importId === seen.importId
 }
 
+/** What is not told is not known to be somebody else's. */
+export function isOurs(versions: readonly CopyVersionRow[], seen: RemoteVersion | undefined): boolean {
+  return seen === undefined || versions.some((row) => isOf(row, seen))
+}
+
 function missing({ remote, remoteName }: Situation): string {
   return remote.state === 'deleted'
     ? `"${remoteName}" was deleted in the KMS: recover it there, or remove the key from this KMS and distribute it again`
@@ -154,14 +199,14 @@ export type RemovalStep =
  * a version of somebody else is known.
  */
 export function nextRemovalStep(
-  situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs'> & {
+  situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs' | 'restore'> & {
     /** When a delete was last sent by work before this whose answer may be lost; null: none was. */
     deleteSentAt: number | null
   },
 ): RemovalStep {
   const { versions, remote, remoteName, now, lostAfterMs, deleteSentAt } = situation
   if (remote.state !== 'present') {
-    const imports = versions.flatMap((row) => (row.remoteVersion === null && row.sentAt !== null ? [row.sentAt] : []))
+    const imports = versions.flatMap((row) => row.sentAt ?? [])
     const importUntil = Math.max(0, ...imports) + lostAfterMs
     if (imports.length > 0 && importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
     // A key that is deleted and keeps its name is safe from it; where nothing is, somebody may make one under the name that is freed.

@@ -9,14 +9,26 @@ import type { CopyStore, KeyStore, KmsStore, Lease, LeasedCopy, OperationStore, 
 import type { Observer } from '../telemetry.ts'
 import { Backlog } from './backlog.ts'
 import { deliver } from './deliver.ts'
-import { backOff, Interrupted, isFinal, type Job, type Outcome, reasonOf, type Timing, timesOf } from './job.ts'
+import { isRestoration } from './drift.ts'
+import {
+  backOff,
+  Interrupted,
+  isFinal,
+  isRefusal,
+  type Job,
+  leaseKeeper,
+  leaseMs,
+  reasonOf,
+  type Timing,
+  timesOf,
+} from './job.ts'
 import { Lanes } from './lanes.ts'
 import { ForeignMaterial } from './material.ts'
 import type { OperationWaiter } from './operations.ts'
 import { Pace } from './pace.ts'
 import { withdraw } from './withdraw.ts'
 
-export type { Timing } from './job.ts'
+export { defaultTiming, type Timing } from './job.ts'
 
 export interface ReconcilerParts {
   context: Context
@@ -29,13 +41,10 @@ export interface ReconcilerParts {
   timing: Timing
 }
 
-const leaseMs = 180_000
 /** How long operations that have ended are kept to be read, and how often and how many at a time older ones are forgotten. */
 const keepEndedMs = 7 * 24 * 3_600_000
 const pruneEveryMs = 3_600_000
 const pruneLimit = 1_000
-
-export const defaultTiming: Timing = { scanMs: 1_000, firstBackOffMs: 1_000, lastBackOffMs: 300_000 }
 
 /**
  * Drives what was seen of each copy toward what should be: the same code at a first delivery, after a crash and for every later
@@ -167,7 +176,7 @@ export class Reconciler {
     }
   }
 
-  async #drive(copy: LeasedCopy, lease: Lease): Promise<Outcome> {
+  async #drive(copy: LeasedCopy, lease: Lease) {
     const { context, registry, store, keyring, connections } = this.#parts
     const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
     if (kms && kms.namespaceId !== copy.namespaceId)
@@ -180,7 +189,6 @@ export class Reconciler {
           : undefined
     if (!connection) throw new KeyferryError('corrupt', 'a copy has neither a KMS nor settings of its own')
     const { callTimeoutMs, settleMs, newestAfterMs } = timesOf(registry, kms?.provider)
-    let until = copy.leaseUntil
     const job: Job = {
       copy,
       lease,
@@ -188,13 +196,7 @@ export class Reconciler {
       connection,
       lostAfterMs: callTimeoutMs + settleMs,
       newestAfterMs,
-      keepLease: async () => {
-        const now = context.now()
-        if (this.#closing || (await store.copies.byId(copy.id))?.desired !== copy.desired) throw new Interrupted()
-        if (until - now > 2 * callTimeoutMs) return
-        await store.copies.extend(lease, now + leaseMs)
-        until = now + leaseMs
-      },
+      keepLease: leaseKeeper(this.#parts, copy, lease, callTimeoutMs, () => this.#closing),
     }
     if (copy.desired === 'present') return await deliver(job, { context, store, keyring, pace: this.#pace })
     const outcome = await withdraw(job, { context, store })
@@ -225,6 +227,9 @@ export class Reconciler {
       this.#wake(copy.id, at)
       return false
     }
+    // What should be is as it was before: the copy is not stopped by it.
+    if (isRestoration(copy) && isRefusal(error) && !(error instanceof ForeignMaterial))
+      return await store.copies.notRestored(lease, reason, now).then(() => false)
     const kms = copy.kmsId === null ? undefined : await store.kms.byId(copy.kmsId)
     const withdrawn = error instanceof ForeignMaterial || operations.isDeliveryAwaited(copy.id)
     if (copy.seenGeneration > 0 || !withdrawn || !kms) {

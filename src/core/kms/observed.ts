@@ -4,7 +4,14 @@ import type { Context } from '../context.ts'
 import { versionOfImportId } from '../distribution/import-id.ts'
 import type { CloudOperation, CloudOutcome, Observer } from '../telemetry.ts'
 import { currentCause } from './cause.ts'
-import { CloudError, type Connection, type ReadVersion, type RemoteKey, type WrappingKeyRotation } from './provider.ts'
+import {
+  CloudError,
+  type Connection,
+  type ReadVersion,
+  type RemoteKey,
+  type VersionChange,
+  type WrappingKeyRotation,
+} from './provider.ts'
 
 export interface ObservedParts {
   context: Pick<Context, 'now' | 'uuid'>
@@ -13,7 +20,7 @@ export interface ObservedParts {
 }
 
 /** What changes something in a cloud, and so is recorded also before it is sent. */
-const changing: ReadonlySet<CloudOperation> = new Set(['import', 'update', 'delete', 'rotate'])
+const changing: ReadonlySet<CloudOperation> = new Set(['import', 'update', 'delete', 'recover', 'rotate'])
 /** A change that takes longer than this to be recorded is not sent: whoever sends it counts from before. */
 const latestDepartureMs = 1_000
 
@@ -63,7 +70,7 @@ export function observed(inner: Connection, place: CalledPlace, parts: ObservedP
     await ended('ok', { data: shown(value) })
     return value
   }
-  const { diagnose, rotateWrappingKey, close } = bound(inner)
+  const { changeVersion, recover, diagnose, rotateWrappingKey, close } = bound(inner)
   return {
     importVersion: (request) => {
       const { remoteName, importId, material, protection, purposes, enabled } = request
@@ -107,6 +114,24 @@ export function observed(inner: Connection, place: CalledPlace, parts: ObservedP
             (permitted) => ({ permitted }),
           )
     },
+    ...(changeVersion && {
+      changeVersion: (remoteName: string, remoteVersion: string, change: VersionChange) =>
+        call(
+          'update',
+          { remote_name: remoteName, remote_version: remoteVersion, ...changeShown(change) },
+          () => changeVersion(remoteName, remoteVersion, change),
+          () => ({}),
+        ),
+    }),
+    ...(recover && {
+      recover: (remoteName: string) =>
+        call(
+          'recover',
+          { remote_name: remoteName },
+          () => recover(remoteName),
+          () => ({}),
+        ),
+    }),
     ...(diagnose && {
       diagnose: () =>
         call('diagnose', {}, diagnose, (findings) => ({
@@ -136,6 +161,8 @@ export async function recordBefore(call: AuditedCall, { context, audit }: Observ
 /** What a provider may leave out, callable by itself. */
 function bound(inner: Connection) {
   return {
+    changeVersion: inner.changeVersion?.bind(inner),
+    recover: inner.recover?.bind(inner),
     diagnose: inner.diagnose?.bind(inner),
     rotateWrappingKey: inner.rotateWrappingKey?.bind(inner),
     close: inner.close?.bind(inner),
@@ -144,6 +171,15 @@ function bound(inner: Connection) {
 
 function versionShown({ remoteVersion, enabled }: Pick<ReadVersion, 'remoteVersion' | 'enabled'>): Data {
   return { remote_version: remoteVersion, enabled }
+}
+
+function changeShown({ purposes, tags, notBefore, expires }: VersionChange): Data {
+  return {
+    ...(purposes && { purpose: [...purposes] }),
+    ...(tags && { import_id: tags.importId, tags: Object.entries(tags.others).map((tag) => tag.join('=')) }),
+    ...(notBefore && { not_before: notBefore.toISOString() }),
+    ...(expires && { expires: expires.toISOString() }),
+  }
 }
 
 function remoteKeyShown(key: RemoteKey): Data {

@@ -1,6 +1,8 @@
 import type { KeyType } from '../keys/types.ts'
 import type { Awaitable, CopyOptions } from '../store.ts'
 
+export { CloudError, type CloudFailure } from './cloud-error.ts'
+
 /** What a key may be used for in the cloud: the words of Vault's `purpose`. */
 export const purposes = ['encrypt', 'decrypt', 'sign', 'verify', 'wrap', 'unwrap'] as const
 export type Purpose = (typeof purposes)[number]
@@ -73,6 +75,24 @@ export interface RemoteVersion {
   enabled: boolean
   /** Seconds since 1970 when the cloud made it, where it tells: the newest is the current one. */
   created?: number
+  /** Seconds since 1970 when anything of it was last changed, where the cloud tells. */
+  changed?: number
+  /** Its tags but those that the provider writes itself; undefined where the cloud does not tell. */
+  tags?: Readonly<Record<string, string>>
+  /** False: a tag that the provider writes itself, beside the import id, is not as it was written. */
+  labelled?: boolean
+  /** Seconds since 1970 from and up to which it may be used, null for no such bound; undefined where the cloud does not tell. */
+  notBefore?: number | null
+  expires?: number | null
+}
+
+/** What a version can be given anew, without its key. What is left out stays as it is. */
+export interface VersionChange {
+  purposes?: readonly Purpose[]
+  /** All tags that it is to have: those that the provider writes itself, of this import id, and these. */
+  tags?: { importId: string; others: Readonly<Record<string, string>> }
+  notBefore?: Date
+  expires?: Date
 }
 
 /** A version with what only a full read shows. */
@@ -83,10 +103,10 @@ export interface ReadVersion extends RemoteVersion {
   purposes?: readonly Purpose[]
 }
 
-/** What is under a remote name. `deleted`: gone but still holding its name (soft delete), or being deleted. */
+/** What is under a remote name. `deleted`: gone but still holding its name (soft delete), or being deleted; `latest` where the cloud tells. */
 export type RemoteKey =
   | { state: 'absent' }
-  | { state: 'deleted' }
+  | { state: 'deleted'; latest?: ReadVersion }
   | {
       state: 'present'
       /** The version that the cloud uses when none is named. */
@@ -114,6 +134,10 @@ export interface Connection {
    * a promise where the cloud is asked.
    */
   canListVersions(): Awaitable<boolean>
+  /** Changes a version that is there. The same change any number of times is one. */
+  changeVersion?(remoteName: string, remoteVersion: string, change: VersionChange): Promise<void>
+  /** Asks for a deleted key to be had again, with all its versions, which may take the cloud a while. One that is there is no error. */
+  recover?(remoteName: string): Promise<void>
   /** A preflight: what stands between this KMS and its first key, as far as it can be told without changing anything there. */
   diagnose?(): Promise<Finding[]>
   /** Makes a new key encryption key and uses it from then on, for every KMS on the collection; the old one is never deleted. */
@@ -203,44 +227,4 @@ export interface WrappingKeyRegister {
   retire(id: string, reason: string): Promise<void>
   /** Keeps the HSM's statement about a pinned key, so that it can be shown when the cloud cannot. */
   attest?(id: string, attestation: Attestation): Promise<void>
-}
-
-/**
- * How a call to a cloud failed.
- * - `refused`: a final no (bad credentials, no permission, not allowed); sending it again changes nothing
- * - `name_taken`: the remote name is held by a key that is deleted but recoverable, or being deleted
- * - `throttled`: not now; nothing happened
- * - `unavailable`: no usable answer; for a write, `effect` says whether it may have happened
- */
-export type CloudFailure = 'refused' | 'name_taken' | 'throttled' | 'unavailable'
-
-export class CloudError extends Error {
-  readonly kind: CloudFailure
-  /** `none`: nothing happened there. `unknown`: the answer was lost and the call may have, or may yet, take effect. */
-  readonly effect: 'none' | 'unknown'
-  /** The service's own code (`Forbidden/ForbiddenByRbac`), for operators and tests. */
-  readonly serviceCode: string | undefined
-  /** Of the HTTP answer, where there was one. */
-  readonly status: number | undefined
-  readonly retryAfterMs: number | undefined
-
-  constructor(
-    kind: CloudFailure,
-    message: string,
-    more: {
-      effect?: 'none' | 'unknown'
-      serviceCode?: string
-      status?: number | undefined
-      retryAfterMs?: number
-      cause?: unknown
-    } = {},
-  ) {
-    super(message, more.cause === undefined ? undefined : { cause: more.cause })
-    this.name = 'CloudError'
-    this.kind = kind
-    this.effect = more.effect ?? 'none'
-    this.serviceCode = more.serviceCode
-    this.status = more.status
-    this.retryAfterMs = more.retryAfterMs
-  }
 }

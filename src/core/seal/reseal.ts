@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import { sealedUnder } from './box.ts'
@@ -52,7 +53,8 @@ export async function resealReplaced(parts: ResealParts): Promise<number> {
       }
     }
     if (changes.length > 0) await store.seal.reseal(changes)
-    else await undefined
+    // The walk is through what all namespaces have: requests go on in between.
+    else await setImmediate()
     if (stopped()) return left.size
     next = after
   } while (next !== undefined)

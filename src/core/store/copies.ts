@@ -35,14 +35,18 @@ export interface CopyRow {
   lookedAt: number | null
 }
 
-/** What is done about drift: it is told, or what can be put right without sending a key is. */
+/** What is done about drift: it is told, or what can be put right safely is. */
 export type Repair = 'report' | 'restore'
 
-/** What was found in a cloud that should be otherwise. `firstSeen`: ms since 1970. */
+/** What was found in a cloud that should be otherwise. Times: ms since 1970. */
 export interface DriftEntry {
   kind: DriftKind
   detail: string
   firstSeen: number
+  /** When it was last to be put right. */
+  triedAt?: number
+  /** Why it is not put right, where that is what should be done about it. */
+  notRestored?: string
 }
 
 export type DriftKind =
@@ -56,8 +60,10 @@ export type DriftKind =
   /** A version that is none of ours. */
   | 'version_extra'
   | 'purposes'
-  /** The tag that names our import is not what it was. */
+  /** A tag that came with the version is not what it was. */
   | 'tags'
+  /** From or up to when it may be used. */
+  | 'times'
   /** The public key is not ours. */
   | 'material'
 
@@ -160,8 +166,9 @@ export interface CopyStore {
   extend(lease: Lease, until: number): Promise<void>
   release(lease: Lease): Promise<void>
   rename(lease: Lease, remoteName: string): Promise<void>
+  /** An import is about to be sent, also of a version that has a place where nothing is any more; or a recovery of all, for the newest. */
   sent(lease: Lease, version: number, at: number): Promise<void>
-  /** The import certainly had no effect: none is out any more. */
+  /** It certainly had no effect, or has had it: none is out any more. */
   notSent(lease: Lease, version: number): Promise<void>
   /** A delete is about to be sent (`at`), or certainly had no effect (null). */
   deleteSent(lease: Lease, at: number | null): Promise<void>
@@ -174,6 +181,8 @@ export interface CopyStore {
   postpone(lease: Lease, reason: string, nextAttemptAt: number, failed: boolean): Promise<void>
   /** Refused for good: operations end as failed, nothing is tried until something changes. */
   stop(lease: Lease, reason: string, now: number): Promise<void>
+  /** What was found cannot be put right: it is kept with the reason, and the copy stays settled. Ends the lease. */
+  notRestored(lease: Lease, reason: string, now: number): Promise<void>
   /**
    * The copy should be gone. Gives the operation, the existing one when a removal is under way. `check` is called inside the change with
    * the row as it is then, and may throw to refuse.

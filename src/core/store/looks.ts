@@ -12,8 +12,8 @@ export interface LookStore {
   /** Takes a look that is due at `seen`, and sets the time of the next. False: another process took it. */
   claim(copyId: string, seen: number, next: number): Promise<boolean>
   /**
-   * Keeps what a look found, and has what can be put right worked on where `repair`. Nothing where the copy was worked on since `seen`
-   * was read: then the look says nothing. Gives whether it was kept.
+   * Keeps what a look found, and has what can be put right worked on where `repair` and the copy's policy still is to restore. Nothing where
+   * the copy was worked on since `seen` was read: then the look says nothing. Gives whether it was kept.
    */
   found(seen: CopyRow, drift: DriftEntry[], now: number, repair: boolean): Promise<boolean>
 }

@@ -34,6 +34,12 @@ export async function resolve(core: Core, header: string | null, target: Target)
   return undefined
 }
 
+/** The root alone, as a lineage: whose limits hold also where nothing is known of who asks, or for what. */
+export async function rootOf(core: Core): Promise<NamespaceRow[]> {
+  const root = await core.namespace('')
+  return root ? [root] : []
+}
+
 /** The path of a request in full, whatever is there: what rights are asked for where nothing is. */
 export function fullPathOf(header: string | null, target: Target): string {
   const namespace = trimmed(header)

@@ -1,6 +1,7 @@
 import type { Core } from '../../core/core.ts'
 import type { NamespaceRow } from '../../core/store.ts'
 import { readBody } from '../middleware/limits.ts'
+import { rootOf } from '../middleware/resolve.ts'
 import type { AppOptions } from '../options.ts'
 import { OAuthError } from './errors.ts'
 
@@ -36,10 +37,10 @@ export async function readOAuthRequest(
   core.freshen()
   const path = (request.headers.get('x-vault-namespace') ?? '').replace(/^\/+|\/+$/g, '')
   const namespace = await core.namespace(path === 'root' ? '' : path)
-  if (namespace) {
-    const at = new URL(request.url).pathname.slice(1)
-    await core.quotas.take(() => core.namespaces.lineage(namespace), at, remoteAddress ?? '')
-  }
+  const at = new URL(request.url).pathname.slice(1)
+  // Where there is no such namespace, the operator's own limits hold all the same: they must not tell that.
+  if (namespace) await core.quotas.take(() => core.namespaces.lineage(namespace), at, remoteAddress ?? '')
+  else await core.quotas.take(() => rootOf(core), `${path}/${at}`, remoteAddress ?? '')
   return { core, headers: request.headers, namespace, form, remoteAddress }
 }
 

@@ -10,6 +10,15 @@ export const importIdTag = 'keyferry_import_id'
 /** How the names of our key encryption keys begin; no other key may have such a name. */
 export const kekPrefix = 'keyferry-kek-'
 
+/** The tags of a version: the caller's, and those that are ours. */
+export function allTags(
+  remoteName: string,
+  importId: string,
+  others: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  return { ...others, [nameTag]: remoteName, [importIdTag]: importId }
+}
+
 /** Azure: at most 15 tags a key, name and value at most 256 characters each. Two of the 15 are ours. */
 const maximumTags = 15 - 2
 const maximumTagLength = 256

@@ -28,8 +28,8 @@ interface Trace {
   session: Session
   /** Whether it went out with a token; before that the SDK only asks for the challenge, without a body. */
   sent: boolean
-  /** Whether a DELETE was answered with success. */
-  deleted: boolean
+  /** Whether a deletion or recovery was answered with success. */
+  accepted: boolean
 }
 
 /** The time that is left to one method of a connection, over all its calls. */
@@ -145,13 +145,13 @@ export class VaultClient {
       operation: this.#complete(operation),
       session,
       sent: false,
-      deleted: false,
+      accepted: false,
     }
     try {
       return await this.#calls.run(trace, () => work(session.client, { abortSignal: signal }))
     } catch (error) {
-      // The SDK's poller reads once after its DELETE: what comes of that read says nothing about the deletion.
-      if (trace.deleted) return undefined as T
+      // The SDK's pollers read once after what they asked for was accepted: what comes of that read says nothing about it.
+      if (trace.accepted) return undefined as T
       if (error instanceof CloudError) throw error
       if (signal.aborted) throw transportError(trace.operation, error, trace.sent, timeoutMs)
       if (isTransport(error)) throw transportError(trace.operation, error, trace.sent, undefined)
@@ -196,7 +196,7 @@ export class VaultClient {
         if (!trace) return response
         if (response.status !== 401 && trace.sent) trace.session.proven = true
         if (response.status >= 200 && response.status < 300) {
-          if (request.method === 'DELETE') trace.deleted = true
+          if (request.method === 'DELETE' || isRecovery(request)) trace.accepted = true
           return response
         }
         const answer = readAnswer(response.status, response.bodyAsText)
@@ -220,6 +220,10 @@ export class VaultClient {
       },
     }
   }
+}
+
+function isRecovery({ method, url }: { method: string; url: string }): boolean {
+  return method === 'POST' && /\/deletedkeys\/[^/?]+\/recover(\?|$)/i.test(url)
 }
 
 function isTransport(error: unknown): boolean {

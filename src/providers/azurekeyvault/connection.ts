@@ -7,11 +7,12 @@ import type {
   ReadVersion,
   RemoteKey,
   RemoteVersion,
+  VersionChange,
   WrappingKeyRotation,
 } from '../../core/kms/provider.ts'
-import { importIdTag, nameTag, refuseUnsendable } from './attributes.ts'
+import { allTags, refuseUnsendable } from './attributes.ts'
 import { type Deadline, deadline, type VaultClient } from './client.ts'
-import { VaultError } from './errors.ts'
+import { hiddenByDisabling, VaultError } from './errors.ts'
 import { privateJwk, zeroJwk } from './jwk.ts'
 import type { Kek, KekKeeper } from './kek.ts'
 import { toKeyOps } from './matrix.ts'
@@ -78,6 +79,27 @@ export class VaultConnection implements Connection {
     )
   }
 
+  async changeVersion(remoteName: string, remoteVersion: string, change: VersionChange): Promise<void> {
+    const { purposes, tags, notBefore, expires } = change
+    const what = `change version ${remoteVersion} of the key "${remoteName}"`
+    await this.#client.call({ action: 'update', what }, deadline(this.#timeoutMs), (keys, options) =>
+      keys.updateKeyProperties(remoteName, remoteVersion, {
+        ...options,
+        ...(purposes && { keyOps: toKeyOps(purposes) }),
+        ...(tags && { tags: allTags(remoteName, tags.importId, tags.others) }),
+        ...(notBefore && { notBefore }),
+        ...(expires && { expiresOn: expires }),
+      }),
+    )
+  }
+
+  async recover(remoteName: string): Promise<void> {
+    const operation = { action: 'recover', what: `recover the deleted key "${remoteName}"` } as const
+    await this.#client.call(operation, deadline(this.#timeoutMs), (keys, options) =>
+      keys.beginRecoverDeletedKey(remoteName, options),
+    )
+  }
+
   async describe(remoteName: string): Promise<RemoteKey> {
     const time = deadline(this.#timeoutMs)
     const read = () => this.#get(remoteName, undefined, time).catch(hiddenByDisabling)
@@ -94,7 +116,7 @@ export class VaultConnection implements Connection {
     const newest = versions?.at(-1)
     if (versions && newest) return { state: 'present', latest: newest, versions }
     if (latest) throw latest
-    return { state: (await this.#isDeleted(remoteName, time)) ? 'deleted' : 'absent' }
+    return await this.#deleted(remoteName, time)
   }
 
   async readVersion(remoteName: string, remoteVersion: string): Promise<ReadVersion | undefined> {
@@ -156,7 +178,7 @@ export class VaultConnection implements Connection {
         ...(hsm && { hardwareProtected: true }),
         ...(notBefore && { notBefore }),
         ...(expires && { expiresOn: expires }),
-        tags: { ...tags, [nameTag]: remoteName, [importIdTag]: importId },
+        tags: allTags(remoteName, importId, tags),
       }),
     )
     return toReadVersion(key)
@@ -175,14 +197,14 @@ export class VaultConnection implements Connection {
     }
   }
 
-  async #isDeleted(remoteName: string, time: Deadline): Promise<boolean> {
+  async #deleted(remoteName: string, time: Deadline): Promise<RemoteKey> {
     const operation = { action: 'get', what: `read the deleted key "${remoteName}"` } as const
+    const read = this.#client.read(operation, time, (keys, options) => keys.getDeletedKey(remoteName, options))
     try {
-      await this.#client.read(operation, time, (keys, options) => keys.getDeletedKey(remoteName, options))
-      return true
+      return { state: 'deleted', latest: toReadVersion(await read) }
     } catch (error) {
       // Without the right to see it, only the answer to an import shows that a name is held.
-      if (error instanceof VaultError && (error.status === 404 || error.status === 403)) return false
+      if (error instanceof VaultError && (error.status === 404 || error.status === 403)) return { state: 'absent' }
       throw error
     }
   }
@@ -226,12 +248,3 @@ export class VaultConnection implements Connection {
 }
 
 type ImportKey = import('@azure/keyvault-keys').KeyClient['importKey']
-
-/**
- * Whether the service shows a disabled version to a plain read is not documented, and peers differ. A listing shows it in any case:
- * gives the refusal for the caller to look there, and throws every other error.
- */
-function hiddenByDisabling(error: unknown): VaultError {
-  if (error instanceof VaultError && error.serviceCode?.includes('KeyDisabled')) return error
-  throw error
-}

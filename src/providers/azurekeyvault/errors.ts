@@ -6,7 +6,7 @@ import { transportTrouble } from './transport.ts'
 
 /** One call to the service, as far as a message about its failure needs to know it. */
 export interface Operation {
-  action: 'import' | 'create' | 'get' | 'list' | 'update' | 'delete'
+  action: 'import' | 'create' | 'get' | 'list' | 'update' | 'delete' | 'recover'
   /** Ends the sentence "Azure Key Vault refused to …". */
   what: string
   host: string
@@ -194,4 +194,13 @@ export function record(value: unknown): Record<string, unknown> | undefined {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/**
+ * Whether the service shows a disabled version to a plain read is not documented, and peers differ. A listing shows it in any case:
+ * gives the refusal for the caller to look there, and throws every other error.
+ */
+export function hiddenByDisabling(error: unknown): VaultError {
+  if (error instanceof VaultError && error.serviceCode?.includes('KeyDisabled')) return error
+  throw error
 }

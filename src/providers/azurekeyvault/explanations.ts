@@ -12,8 +12,11 @@ interface Rule {
 
 const rbac = (operation: Operation): string =>
   operation.kind === 'managedhsm'
-    ? `the identity has no role in this Managed HSM with the permission "${operation.action}" on keys: importing, creating and deleting ` +
-      'belong to Managed HSM Crypto User, and a new assignment takes some minutes'
+    ? operation.action === 'recover'
+      ? 'the identity has no role in this Managed HSM with the permission "recover" on deleted keys: it belongs to Managed HSM Crypto ' +
+        'Officer, and a new assignment takes some minutes'
+      : `the identity has no role in this Managed HSM with the permission "${operation.action}" on keys: importing, creating and deleting ` +
+        'belong to Managed HSM Crypto User, and a new assignment takes some minutes'
     : `the identity has no role on this vault with the permission "${operation.action}" on keys (Azure RBAC): Key Vault Crypto Officer ` +
       'has it, and a new assignment takes some minutes'
 

@@ -1,17 +1,29 @@
 import type { KeyProperties, KeyVaultKey } from '@azure/keyvault-keys'
 import type { ReadVersion, RemoteVersion } from '../../core/kms/provider.ts'
-import { importIdTag } from './attributes.ts'
+import { importIdTag, nameTag } from './attributes.ts'
 import { publicKeyOf, spkiOf } from './jwk.ts'
 import { toPurposes } from './matrix.ts'
 
 /** A version as a listing shows it. */
 export function toRemoteVersion(properties: KeyProperties): RemoteVersion {
+  const { name, createdOn, updatedOn, notBefore, expiresOn } = properties
+  const { [nameTag]: named, [importIdTag]: importId, ...tags } = properties.tags ?? {}
   return {
     remoteVersion: properties.version ?? '',
-    importId: properties.tags?.[importIdTag] ?? null,
+    importId: importId ?? null,
     enabled: properties.enabled ?? true,
-    ...(properties.createdOn && { created: Math.floor(properties.createdOn.getTime() / 1000) }),
+    tags,
+    // The service compares names without case, and may give one as somebody once wrote it.
+    labelled: named?.toLowerCase() === name.toLowerCase(),
+    notBefore: notBefore ? seconds(notBefore) : null,
+    expires: expiresOn ? seconds(expiresOn) : null,
+    ...(createdOn && { created: seconds(createdOn) }),
+    ...(updatedOn && { changed: seconds(updatedOn) }),
   }
+}
+
+function seconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000)
 }
 
 /** A version as a full read, or an import, shows it. */

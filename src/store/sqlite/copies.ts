@@ -38,6 +38,7 @@ export function copyStore(database: Database, uuid: () => string, processes: Pro
     database.touch(row.mountId)
   }
   const free = { leaseOwner: null, leaseUntil: 0 }
+  const soon = (row: CopyRecord, now: number) => ({ nextLookAt: Math.min(row.nextLookAt, now + lookAgainMs) })
   const forget = (copyId: string) => {
     db.delete(copyVersions).where(eq(copyVersions.copyId, copyId)).run()
     db.delete(remoteNames).where(eq(remoteNames.holder, copyId)).run()
@@ -89,14 +90,10 @@ export function copyStore(database: Database, uuid: () => string, processes: Pro
       database.write(() => {
         const known = query.find.get({ keyId: copy.keyId, kmsId: copy.kmsId })
         if (known) return { copy: typedCopy(known) ?? copy, touched: join(known, operationId, copy.distributedAt) }
-        const keyId = copy.keyId ?? ''
+        const [keyId, kmsId] = [copy.keyId ?? '', copy.kmsId ?? '']
         const alive =
           db.select({ id: keys.id }).from(keys).where(eq(keys.id, keyId)).get() &&
-          db
-            .select({ id: kms.id })
-            .from(kms)
-            .where(eq(kms.id, copy.kmsId ?? ''))
-            .get()
+          db.select({ id: kms.id }).from(kms).where(eq(kms.id, kmsId)).get()
         if (!alive) throw new KeyferryError('not_found', 'the key or the KMS is gone')
         if (!reserve(copy.collection, copy.remoteName, copy.id)) {
           throw new KeyferryError('conflict', `the name "${copy.remoteName}" is taken`)
@@ -160,8 +157,8 @@ export function copyStore(database: Database, uuid: () => string, processes: Pro
         set(row, { seenGeneration: lease.generation })
         if (!overtaken(row, lease)) {
           // What was found there may have been put right just now.
-          const soon = row.drift.length > 0 ? { nextLookAt: Math.min(row.nextLookAt, now + lookAgainMs) } : {}
-          set(row, { ...free, ...soon, state: 'settled', reason: null, attempts: 0 })
+          const next = row.drift.length > 0 && soon(row, now)
+          set(row, { ...free, ...next, state: 'settled', reason: null, attempts: 0 })
         }
       }),
     postpone: (lease, reason, nextAttemptAt, failed) =>
@@ -177,7 +174,16 @@ export function copyStore(database: Database, uuid: () => string, processes: Pro
       database.write(() => {
         const row = leased(lease)
         if (overtaken(row, lease)) return
-        set(row, { ...free, state: 'stopped', reason })
+        // What stands in the way may be drift that can be put right.
+        set(row, { ...free, ...(row.repair === 'restore' && soon(row, now)), state: 'stopped', reason })
+        change.end(row.id, row.generation, 'failed', reason, now)
+      }),
+    notRestored: (lease, reason, now) =>
+      database.write(() => {
+        const row = leased(lease)
+        if (overtaken(row, lease)) return
+        const drift = row.drift.map((entry) => ({ ...entry, notRestored: reason }))
+        set(row, { ...free, ...soon(row, now), drift, state: 'settled', reason: null, attempts: 0 })
         change.end(row.id, row.generation, 'failed', reason, now)
       }),
 

@@ -80,6 +80,7 @@ const noDrift: Record<DriftKind, number> = {
   version_extra: 0,
   purposes: 0,
   tags: 0,
+  times: 0,
   material: 0,
 }
 

@@ -2,10 +2,13 @@ import type { CopyRow, LookStore } from '../../core/store.ts'
 import { type CopyRecord, typedCopy } from './copy-queries.ts'
 import type { Database } from './database.ts'
 import { and, asc, eq, gt, lte, sql } from './drizzle.ts'
+import { metaRows } from './meta-rows.ts'
+import { holdName } from './restore.ts'
 import { copies } from './schema.ts'
 
 export function lookStore(database: Database): LookStore {
   const db = database.drizzle
+  const meta = metaRows(database)
   // In the words of the index `copies_look`, without which each look for due copies would read all of them.
   const lookable = sql`state <> 'pending' AND desired = 'present'`
   const nextCollection = database.sqlite
@@ -58,12 +61,14 @@ export function lookStore(database: Database): LookStore {
         const row = db.select().from(copies).where(eq(copies.id, seen.id)).get()
         const same = row?.generation === seen.generation && row.fence === seen.fence && row.state === seen.state
         if (!row || !same) return false
-        const due = repair ? { state: 'pending' as const, nextAttemptAt: now, attempts: 0 } : {}
+        const restore = repair && row.repair === 'restore' && meta.get(holdName) === undefined
+        const due = restore ? { state: 'pending' as const, nextAttemptAt: now, attempts: 0 } : {}
+        const kept = restore ? drift.map((entry) => ({ ...entry, triedAt: now })) : drift
         db.update(copies)
-          .set({ drift, lookedAt: now, ...due })
+          .set({ drift: kept, lookedAt: now, ...due })
           .where(eq(copies.id, row.id))
           .run()
-        if (repair || JSON.stringify(row.drift) !== JSON.stringify(drift)) database.touch(row.mountId)
+        if (restore || JSON.stringify(row.drift) !== JSON.stringify(drift)) database.touch(row.mountId)
         return true
       }),
   }

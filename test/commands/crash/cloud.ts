@@ -93,8 +93,17 @@ export class Cloud {
     return key.kid.split('/').at(-1) ?? ''
   }
 
-  async setEnabled(vault: string, name: string, version: string, enabled: boolean): Promise<void> {
-    await this.#vault(vault, 'PATCH', `/keys/${name}/${version}`, { attributes: { enabled } })
+  async change(vault: string, name: string, version: string, change: object): Promise<void> {
+    await this.#vault(vault, 'PATCH', `/keys/${name}/${version}`, change)
+  }
+
+  async delete(vault: string, name: string): Promise<void> {
+    await this.#vault(vault, 'DELETE', `/keys/${name}`)
+  }
+
+  /** After `delete`: for good. */
+  async purge(vault: string, name: string): Promise<void> {
+    await this.#vault(vault, 'DELETE', `/deletedkeys/${name}`)
   }
 
   /** What a version does with its private key: `sign` (a digest) or `decrypt`. */

@@ -1,4 +1,5 @@
 import type { Answer } from '../keyferry.ts'
+import type { Cloud } from './cloud.ts'
 import type { CrashWorld } from './world.ts'
 
 /** Something that somebody asks of a gateway, which is killed on the way. */
@@ -54,6 +55,24 @@ async function keyIs(world: CrashWorld, id: string, should: Record<string, unkno
 async function isGone(world: CrashWorld, path: string, namespace?: string): Promise<string[]> {
   const { status } = await world.call('GET', path, undefined, namespace === undefined ? {} : { namespace })
   return status === 404 ? [] : [`${path} is answered ${status}`]
+}
+
+/** Somebody did something to a key in its vault, and it is put right. */
+function repairs(what: string, byHand: (cloud: Cloud, name: string, version: string) => Promise<void>): Operation {
+  const kms = (id: string) => `keymgmt/kms/own-${id}`
+  return {
+    name: `repair what was ${what} by hand`,
+    prepare: async (world, id) => {
+      await world.must('POST', kms(id), world.cloud.kms('crash-one'))
+      await makeKey(world, id, 2)
+      await world.must('POST', copyIn(`own-${id}`, id), { ...sign, repair: 'restore' })
+      const { body } = await world.must('GET', copyIn(`own-${id}`, id))
+      const versions = body?.data?.versions as Record<string, string>
+      await byHand(world.cloud, String(body?.data?.name), versions['2'] ?? '')
+    },
+    ask: (world, id) => world.call('POST', `${kms(id)}/reconcile`),
+    faults: (world, id) => keyIs(world, id, { latest_version: 2 }, [`own-${id}`]),
+  }
 }
 
 export const operations: readonly Operation[] = [
@@ -137,19 +156,17 @@ export const operations: readonly Operation[] = [
       return body?.data?.repair === 'restore' ? [] : [`repair is ${body?.data?.repair}`]
     },
   },
-  {
-    name: 'repair what was disabled by hand',
-    prepare: async (world, id) => {
-      await world.must('POST', `keymgmt/kms/own-${id}`, world.cloud.kms('crash-one'))
-      await makeKey(world, id, 2)
-      await world.must('POST', copyIn(`own-${id}`, id), { ...sign, repair: 'restore' })
-      const { body } = await world.must('GET', copyIn(`own-${id}`, id))
-      const versions = body?.data?.versions as Record<string, string>
-      await world.cloud.setEnabled('crash-one', String(body?.data?.name), versions['1'] ?? '', false)
-    },
-    ask: (world, id) => world.call('POST', `keymgmt/kms/own-${id}/reconcile`),
-    faults: (world, id) => keyIs(world, id, { latest_version: 2 }, [`own-${id}`]),
-  },
+  ...[
+    repairs('disabled', (cloud, name, version) =>
+      cloud.change('crash-one', name, version, { attributes: { enabled: false } }),
+    ),
+    repairs('changed', (cloud, name, version) => cloud.change('crash-one', name, version, { key_ops: [], tags: {} })),
+    repairs('deleted', (cloud, name) => cloud.delete('crash-one', name)),
+    repairs('purged', async (cloud, name) => {
+      await cloud.delete('crash-one', name)
+      await cloud.purge('crash-one', name)
+    }),
+  ],
   {
     name: 'delete a key',
     prepare: (world, id) => makeKey(world, id, 2, { deletion_allowed: true }),

@@ -1,6 +1,7 @@
+import { isIP } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inCidrs, withinCidrs } from '../../../src/core/access/cidrs.ts'
+import { inCidrs, networkOf, withinCidrs } from '../../../src/core/access/cidrs.ts'
 
 const octet = fc.nat(255)
 const address = fc.tuple(octet, octet, octet, octet)
@@ -40,4 +41,31 @@ test('families are apart, an empty list holds everything, one of several is enou
   expect(withinCidrs(['10.0.0.0/8', '2a00::/16'], '2a00:1::/32')).toBe(true)
   expect(withinCidrs(['10.0.0.1'], '10.0.0.1/32')).toBe(true)
   expect(withinCidrs(['10.0.0.1'], '10.0.0.0/31')).toBe(false)
+})
+
+test('callers are told apart by their address of IPv4, by their /64 of IPv6, however that is written', () => {
+  const forms = [
+    ['192.0.2.1', '192.0.2.1', '::ffff:192.0.2.1', '::FFFF:c000:201', '0:0:0:0:0:ffff:c000:0201'],
+    [
+      '2001:db8:0:0::/64',
+      '2001:db8::1',
+      '2001:DB8::ffff:ffff:ffff:ffff',
+      '2001:0db8:0000:0:1:2:3:4',
+      '2001:db8::1%eth0',
+    ],
+    ['2001:db8:0:1::/64', '2001:db8:0:1::', '2001:db8:0:1:ffff::1', '2001:db8:0:1:0:0:192.0.2.1'],
+    ['0:0:0:0::/64', '::', '::1'],
+    ['fe80:0:0:0::/64', 'fe80::1%eth0'],
+    ['1:2:3:4::/64', '1:2:3:4:5:6:7:8', '1:2:3:4::', '1:2:3:4:5::8'],
+    ['', ''],
+    ['unknown', 'unknown'],
+  ]
+  for (const [network = '', ...addresses] of forms)
+    for (const address of addresses) expect([address, networkOf(address)]).toEqual([address, network])
+  fc.assert(
+    fc.property(fc.ipV6(), (address) => {
+      const network = networkOf(address)
+      expect(network).toSatisfy((one: string) => isIP(one) === 4 || inCidrs([one], address))
+    }),
+  )
 })

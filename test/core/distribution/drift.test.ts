@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { driftOf, isRestorable, type Look } from '../../../src/core/distribution/drift.ts'
+import { compare, type Look } from '../../../src/core/distribution/drift.ts'
 import { CloudError, type ReadVersion, type RemoteKey } from '../../../src/core/kms/provider.ts'
-import type { CopyVersionRow, DriftEntry } from '../../../src/core/store.ts'
+import type { CopyVersionRow } from '../../../src/core/store.ts'
 import { type TestCore, testCore } from '../../support/gateway.ts'
 import { MemoryCloud, memoryProvider } from '../../support/memory-provider.ts'
 
@@ -24,16 +24,19 @@ const listed = (...versions: ReadVersion[]): RemoteKey => ({
   ...{ state: 'present', versions },
   latest: versions.at(-1) as ReadVersion,
 })
+const wanted: Pick<Look['copy'], 'purposes'> = { purposes: ['verify', 'sign'] }
 const look = (remote: RemoteKey, more: Partial<Look> = {}): Look => ({
-  copy: { remoteName: 'orders-1', purposes: ['verify', 'sign'], drift: [] },
+  copy: { ...{ remoteName: 'orders-1', options: {}, repair: 'restore', drift: [] }, ...wanted },
   versions: [row(1), row(2)],
   minEnabledVersion: 1,
   remote,
   read: new Map(),
   newestPublicKey: ours,
+  can: { change: true, recover: true },
   now: 1_000,
   ...more,
 })
+const driftOf = (of: Look) => compare(of).drift
 const kinds = (of: Look) => driftOf(of).map(({ kind }) => kind)
 
 describe('drift', () => {
@@ -65,7 +68,7 @@ describe('drift', () => {
     [
       'several things',
       look(listed(there(1, { enabled: false }), there(2, { purposes: ['sign'] }), there(3))),
-      ['version_disabled', 'version_extra'],
+      ['version_disabled', 'purposes', 'version_extra'],
     ],
   ])('is %s', (_, of, expected) => {
     expect(kinds(of)).toEqual(expected)
@@ -94,22 +97,123 @@ describe('drift', () => {
     ])
   })
 
-  it('can be put right only where nothing but states of versions is wrong', () => {
-    const entry = (kind: DriftEntry['kind']): DriftEntry => ({ kind, detail: '', firstSeen: 0 })
-    expect(isRestorable([])).toBe(false)
-    expect(isRestorable([entry('version_disabled'), entry('version_enabled')])).toBe(true)
-    for (const kind of [
-      'missing',
-      'deleted',
-      'version_missing',
-      'version_extra',
-      'purposes',
-      'tags',
-      'material',
-    ] as const) {
-      expect([kind, isRestorable([entry(kind)])]).toEqual([kind, false])
-      expect([kind, isRestorable([entry('version_disabled'), entry(kind)])]).toEqual([kind, false])
-    }
+  const options = { tags: { team: 'pay' }, expires: 2_000_000_000 }
+  const withOptions = (versions: ReadVersion[], more: Partial<Look> = {}) =>
+    look(listed(...versions), { copy: { ...look(listed(there(1))).copy, options }, ...more })
+  const given = { tags: { team: 'pay' }, expires: 2_000_000_000, notBefore: null, labelled: true }
+
+  it.each<[string, Partial<ReadVersion>, [string, string][]]>([
+    ['nothing', given, []],
+    ['nothing, with tags of others', { ...given, tags: { team: 'pay', cost: '7' } }, []],
+    ['nothing, where the provider does not tell', {}, []],
+    ['a tag that is gone', { ...given, tags: {} }, [['tags', 'does not bear the tags "team" as given']]],
+    ['another value', { ...given, tags: { team: 'x' } }, [['tags', 'does not bear the tags "team" as given']]],
+    [
+      'a tag of the provider',
+      { ...given, labelled: false },
+      [['tags', 'does not bear the tags that it was imported with']],
+    ],
+    [
+      'another end',
+      { ...given, expires: 1_900_000_000 },
+      [['times', 'may be used up to 2030-03-17T17:46:40.000Z, and should be up to 2033-05-18T03:33:20.000Z']],
+    ],
+    [
+      'no end',
+      { ...given, expires: null },
+      [['times', 'may be used up to any time, and should be up to 2033-05-18T03:33:20.000Z']],
+    ],
+    [
+      'a beginning',
+      { ...given, notBefore: 1_900_000_000 },
+      [['times', 'may be used from 2030-03-17T17:46:40.000Z, and should be from any time']],
+    ],
+  ])('of tags and times is %s', (_, more, expected) => {
+    const found = driftOf(withOptions([there(1, more), there(2, given)]))
+    expect(found.map(({ kind, detail }) => [kind, detail])).toEqual(
+      expected.map(([kind, detail]) => [kind, `version 1 (remote-1) ${detail}`]),
+    )
+  })
+
+  it('of purposes is told of every version that was read in full', () => {
+    const read = new Map([['remote-1', there(1, { purposes: ['sign'] })]])
+    expect(kinds(look(listed(there(1), there(2)), { read }))).toEqual(['purposes'])
+  })
+
+  it.each<[string, Look, (string | null)[]]>([
+    ['a key that is gone', look({ state: 'absent' }), [null]],
+    ['a deleted key', look({ state: 'deleted' }), [null]],
+    [
+      'a deleted key where the provider has no way to',
+      look({ state: 'deleted' }, { can: { change: true, recover: false } }),
+      ['the provider does not recover keys'],
+    ],
+    [
+      'a deleted key of somebody else',
+      look({ state: 'deleted', latest: there(9) }),
+      ['what was deleted there was not made by this gateway'],
+    ],
+    ['states', look(listed(there(1, { enabled: false }), there(2))), [null]],
+    ['purposes', look(listed(there(1), there(2, { purposes: [] }))), [null]],
+    [
+      'purposes where the provider has no way to',
+      look(listed(there(1), there(2, { purposes: [] })), { can: { change: false, recover: true } }),
+      ['the provider has no change of a version in place'],
+    ],
+    ['tags', look(listed(there(1, { importId: null }), there(2))), [null]],
+    [
+      'a time where none should be',
+      look(listed(there(1, { expires: 5 }), there(2))),
+      ['a time can be changed there, and not taken away'],
+    ],
+    ['a newest version that is gone', look(listed(there(1))), [null]],
+    [
+      'an older one that is gone',
+      look(listed(there(2))),
+      ['imported again, it would become the current version in place of version 2'],
+    ],
+    [
+      'an older one that is gone, beside a state',
+      look(listed(there(2, { enabled: false }))),
+      ['imported again, it would become the current version in place of version 2', null],
+    ],
+    [
+      'an older one that is there in another place',
+      look(listed(there(1, { remoteVersion: 'elsewhere' }), there(2))),
+      [null],
+    ],
+    [
+      'anything where a foreign version is',
+      look(listed(there(1, { enabled: false }), there(2), there(3))),
+      [
+        'nothing is changed in a key that holds what this gateway did not bring',
+        'a version cannot be taken away alone, and what others made is not touched',
+      ],
+    ],
+    [
+      'anything where another key is',
+      look(listed(there(1, { enabled: false }), there(2, { publicKey: publicKey() }))),
+      [
+        'nothing is changed in a key that holds what this gateway did not bring',
+        'the key of a version cannot be changed',
+      ],
+    ],
+  ])('is put right, or the reason told: %s', (_, of, reasons) => {
+    const { drift, restorable } = compare(of)
+    expect(drift.map(({ notRestored }) => notRestored ?? null)).toEqual(reasons)
+    expect(restorable).toEqual(drift.filter((_entry, index) => reasons[index] === null))
+    // Where it is only told, there is no such reason.
+    const told = compare({ ...of, copy: { ...of.copy, repair: 'report' } }).drift
+    expect(told.map(({ notRestored }) => notRestored)).toEqual(reasons.map(() => undefined))
+  })
+
+  it('keeps why it was not put right and when that was tried, until it is otherwise', () => {
+    const [found] = driftOf(look({ state: 'deleted' }))
+    if (!found) throw new Error('nothing was found')
+    const tried = { ...found, triedAt: 5, notRestored: 'no right to recover' }
+    const copy = { ...look({ state: 'deleted' }).copy, drift: [tried] }
+    expect(driftOf(look({ state: 'deleted' }, { copy, now: 9_000 }))).toEqual([tried])
+    expect(driftOf(look(listed(there(1), there(2)), { copy }))).toEqual([])
   })
 })
 
@@ -210,8 +314,8 @@ describe('looks', () => {
     expect((await read()).state).toBe('settled')
   })
 
-  it.each(['report', 'restore'] as const)('never forget what is missing (%s)', async (repair) => {
-    await deliver(repair)
+  it('never forget what is missing', async () => {
+    await deliver()
     const { remoteName } = await read()
     cloud.keys.delete(remoteName)
     const imports = cloud.calls.filter(({ call }) => call === 'import').length

@@ -54,8 +54,11 @@ const situation = (more: Partial<Situation>): Situation => ({
   now,
   lostAfterMs,
   newestAfterMs,
+  restore: { recover: false, missing: false },
   ...more,
 })
+/** What may be put right of a copy that was delivered once. */
+const restoring = { delivered: true, restore: { recover: true, missing: true } }
 
 describe('the next step of a delivery', () => {
   it.each<[string, Partial<Situation>, object]>([
@@ -122,6 +125,99 @@ describe('the next step of a delivery', () => {
       'a stranger below, later',
       { versions: [seenRow(1), row(2)], remote: present(stranger(), remote(1)), delivered: true },
       { do: 'import', versions: [2] },
+    ],
+    [
+      'a deleted key that may be recovered',
+      { ...restoring, versions: [seenRow(1)], remote: { state: 'deleted' } },
+      { do: 'recover' },
+    ],
+    [
+      'a key that is gone and may come again',
+      { ...restoring, versions: [seenRow(1), seenRow(2)] },
+      { do: 'import', versions: [1] },
+    ],
+    [
+      'not while its import may be on its way',
+      { ...restoring, versions: [seenRow(1, { sentAt: now - 1 })] },
+      { do: 'wait', until: now - 1 + lostAfterMs, why: expect.stringMatching(/answer was lost/) },
+    ],
+    [
+      'nor is anything else sent then, where it is no longer wanted',
+      { delivered: true, versions: [seenRow(1, { sentAt: now - 1 }), row(2)], remote: present(remote(1)) },
+      { do: 'wait', until: now - 1 + lostAfterMs, why: expect.stringMatching(/answer was lost/) },
+    ],
+    [
+      'what came of it is found, also where it is no longer wanted',
+      {
+        delivered: true,
+        versions: [seenRow(1, { sentAt: 1 })],
+        remote: present(remote(1, { remoteVersion: 'again' })),
+      },
+      { do: 'adopt', found: [{ version: 1, remote: remote(1, { remoteVersion: 'again' }) }] },
+    ],
+    [
+      'whose name somebody else took meanwhile',
+      { ...restoring, versions: [seenRow(1)], remote: present(stranger()) },
+      { do: 'stop', why: expect.stringMatching(/^version stranger/) },
+    ],
+    [
+      'the newest versions that are gone',
+      { ...restoring, versions: [seenRow(1), seenRow(2), seenRow(3)], remote: present(remote(1)) },
+      { do: 'import', versions: [2] },
+    ],
+    [
+      'the newest that are gone, without a list',
+      { ...restoring, versions: [seenRow(1), seenRow(2), seenRow(3)], remote: unlisted(remote(1)) },
+      { do: 'import', versions: [2] },
+    ],
+    [
+      'an older one that is gone, as long as the newest is not there',
+      { ...restoring, versions: [seenRow(1), seenRow(2), row(3)], remote: present(remote(2)) },
+      { do: 'import', versions: [1] },
+    ],
+    [
+      'an older one that is gone stays so: it would become the current one',
+      { ...restoring, versions: [seenRow(1), seenRow(2)], remote: present(remote(2)) },
+      { do: 'settled' },
+    ],
+    [
+      'one that is there in another place',
+      {
+        ...restoring,
+        versions: [seenRow(1), seenRow(2)],
+        remote: present(remote(1, { remoteVersion: 'double-1' }), remote(2)),
+      },
+      { do: 'adopt', found: [{ version: 1, remote: remote(1, { remoteVersion: 'double-1' }) }] },
+    ],
+    [
+      'nothing where a stranger is',
+      { ...restoring, versions: [seenRow(1), seenRow(2)], remote: present(stranger(), remote(1)) },
+      { do: 'stop', why: expect.stringMatching(/^version 2 .* is not the current one in the KMS/) },
+    ],
+    [
+      'but what is new, which goes on beside a stranger',
+      { ...restoring, versions: [seenRow(1), seenRow(2), row(3)], remote: present(stranger(), remote(1)) },
+      { do: 'import', versions: [3] },
+    ],
+    [
+      'a deleted key that is ours, where the cloud tells',
+      { ...restoring, versions: [seenRow(1)], remote: { state: 'deleted', latest: remote(1) } },
+      { do: 'recover' },
+    ],
+    [
+      'a deleted key that is somebody else’s',
+      { ...restoring, versions: [seenRow(1)], remote: { state: 'deleted', latest: stranger() } },
+      { do: 'stop', why: expect.stringMatching(/was deleted in the KMS/) },
+    ],
+    [
+      'a key that is gone, where that was not found before',
+      { delivered: true, versions: [seenRow(1)] },
+      { do: 'stop', why: expect.stringMatching(/^"orders-1" is no longer in the KMS/) },
+    ],
+    [
+      'the tag of one version on another',
+      { versions: [seenRow(1), row(2, { sentAt: now - 1 })], remote: present(remote(1, { importId: 'import-2' })) },
+      { do: 'wait', until: now - 1 + lostAfterMs, why: expect.any(String) },
     ],
     [
       'a stranger where a lost import went',
@@ -241,13 +337,14 @@ const situations: fc.Arbitrary<Situation> = fc
     fc.record({
       sentAt: fc.option(fc.integer({ min: now - 2 * lostAfterMs, max: now })),
       seen: fc.boolean(),
+      again: fc.boolean(),
       enabled: fc.boolean(),
     }),
     { minLength: 1, maxLength: 6 },
   )
   .chain((states) => {
-    const versions = states.map(({ sentAt, seen, enabled }, index) =>
-      seen ? seenRow(index + 1, { enabled }) : row(index + 1, { sentAt }),
+    const versions = states.map(({ sentAt, seen, again, enabled }, index) =>
+      seen ? seenRow(index + 1, { enabled, sentAt: again ? sentAt : null }) : row(index + 1, { sentAt }),
     )
     const version = fc.oneof(
       fc.integer({ min: 1, max: states.length }).chain((number) =>
@@ -272,9 +369,15 @@ const situations: fc.Arbitrary<Situation> = fc
       now: fc.constant(now),
       lostAfterMs: fc.constant(lostAfterMs),
       newestAfterMs: fc.constant(newestAfterMs),
+      restore: fc.record({ recover: fc.boolean(), missing: fc.boolean() }),
     })
   })
 const runs = { numRuns: 5_000 }
+/** Whether a version that was read or listed is at the place that is known of it. */
+const isThere = ({ versions, remote }: Situation, version: number) => {
+  const id = versions[version - 1]?.remoteVersion
+  return remote.state === 'present' && (remote.versions ?? [remote.latest]).some((seen) => seen.remoteVersion === id)
+}
 const isOurs = ({ versions }: Pick<Situation, 'versions'>, seen: { importId: string | null }) =>
   versions.some((one) => one.importId === seen.importId)
 
@@ -301,19 +404,37 @@ describe('whatever the situation, a delivery', () => {
     for (const seen of before.remote.versions ?? []) expect(isOurs(before, seen)).toBe(true)
   })
 
-  always('never sends what may still be on its way, nor anything beside it', ({ versions }, step) => {
+  always('takes no other name once it was delivered', ({ delivered }, step) => {
+    if (delivered) expect(step.do).not.toBe('rename')
+  })
+
+  always('sends again only where that is wanted, and while the newest is not there either', (before, step) => {
     if (step.do !== 'import') return
-    for (const one of versions) {
-      if (one.remoteVersion === null && one.sentAt !== null) expect(one.sentAt + lostAfterMs).toBeLessThanOrEqual(now)
+    for (const version of step.versions) {
+      if (before.versions[version - 1]?.remoteVersion === null) continue
+      expect(before.restore.missing).toBe(true)
+      for (const one of [version, before.versions.length]) expect(isThere(before, one)).toBe(false)
     }
   })
 
-  always('never sends what is there', ({ versions, remote }, step) => {
+  always('recovers only where that is wanted', ({ restore }, step) => {
+    if (step.do === 'recover') expect(restore.recover).toBe(true)
+  })
+
+  always('never sends what may still be on its way, nor anything beside it', ({ versions }, step) => {
     if (step.do !== 'import') return
+    for (const one of versions) {
+      if (one.sentAt !== null) expect(one.sentAt + lostAfterMs).toBeLessThanOrEqual(now)
+    }
+  })
+
+  always('never sends what is there', (before, step) => {
+    if (step.do !== 'import') return
+    const { versions, remote } = before
     const there = remote.state === 'present' ? (remote.versions ?? [remote.latest]) : []
     for (const version of step.versions) {
       const one = versions[version - 1]
-      expect(one?.remoteVersion).toBeNull()
+      expect(one?.remoteVersion === null || !isThere(before, version)).toBe(true)
       expect(there.some((seen) => seen.importId === one?.importId)).toBe(false)
     }
   })
@@ -391,7 +512,7 @@ describe('whatever the situation, a removal', () => {
     if (remote.state === 'absent' && deleteSentAt !== null) expect(deleteSentAt + lostAfterMs).toBeLessThanOrEqual(now)
     expect(remote.state).not.toBe('present')
     for (const one of versions) {
-      if (one.remoteVersion === null && one.sentAt !== null) expect(one.sentAt + lostAfterMs).toBeLessThanOrEqual(now)
+      if (one.sentAt !== null) expect(one.sentAt + lostAfterMs).toBeLessThanOrEqual(now)
     }
   })
 })

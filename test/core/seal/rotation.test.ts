@@ -143,6 +143,32 @@ describe('a data key', () => {
     await core.distribution.remove(scope, 'prod', 'orders', waiting)
   })
 
+  it('is looked for in what others have without holding up their requests', async () => {
+    const { store, core, rootKey } = await lived()
+    const keyring = new Keyring(copyOf(rootKey), store.namespaces)
+    const team = (await core.namespace('team')) ?? fail()
+    await store.seal.replaceDataKey(await keyring.newDataKey(team.id, Date.now()))
+    const others = (await allBoxes(store)).filter(({ namespaceId }) => namespaceId === 'root')
+    let pages = 0
+    // Each page is a read that is over before anything else can run.
+    const boxes = () => ({ boxes: others, next: ++pages < 20 ? pages : undefined })
+    let turns = 0
+    const count = () => {
+      turns += 1
+      timer = setImmediate(count)
+    }
+    let timer = setImmediate(count)
+    await resealReplaced({
+      context: systemContext,
+      store: { seal: { ...store.seal, boxes } },
+      keyring,
+      graceMs: 60_000,
+    })
+    clearImmediate(timer)
+    expect(pages).toBe(20)
+    expect(turns).toBeGreaterThanOrEqual(20)
+  })
+
   it('of another process is used at once, and never sealed under once it is retired', async () => {
     const { store, core, rootKey, scope, waiting } = await lived()
     // A sealer from before, as somebody holds it who waits for a key to be made.

@@ -85,22 +85,4 @@ describe('what differs in a vault', () => {
     await change('DELETE', `deletedkeys/${remoteName}`)
     expect(await found()).toEqual(['missing'])
   })
-
-  it('is put right where that is wanted', async () => {
-    const { core, scope, soon } = gateway
-    const { key, kms, remoteName, first, found } = await begin()
-    const again = { purpose: ['sign', 'verify'], repair: 'restore' as const }
-    expect(await core.distribution.distribute(scope, kms, key, again, soon())).toEqual([])
-    await change('PATCH', `keys/${remoteName}/${first}`, { attributes: { enabled: false } })
-    expect(await found()).toEqual(['version_disabled'])
-    const end = Date.now() + 5_000
-    while (!(await raw.call('GET', url(`keys/${remoteName}/${first}`))).body.attributes.enabled) {
-      if (Date.now() > end) throw new Error('it was not put right')
-      await new Promise((go) => setTimeout(go, 20))
-    }
-    // The work is over when no copy waits any more.
-    while ((await core.distribution.read(scope, kms, key)).state !== 'settled')
-      await new Promise((go) => setTimeout(go, 20))
-    expect(await found()).toEqual([])
-  })
 })

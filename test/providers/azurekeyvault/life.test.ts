@@ -83,7 +83,7 @@ describe('the life of a key, with the genuine SDK', () => {
 
     await connection.remove(name)
     await connection.remove(name)
-    expect(await connection.describe(name)).toEqual({ state: 'deleted' })
+    expect(await connection.describe(name)).toMatchObject({ state: 'deleted' })
     await expect(connection.importVersion(request)).rejects.toMatchObject({
       name: 'VaultError',
       kind: 'name_taken',

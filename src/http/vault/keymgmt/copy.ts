@@ -51,7 +51,7 @@ still to be done or was refused "state" and "reason", and what was found there t
       not_before: moment('The KMS uses the key from this time on.'),
       expires: moment('The KMS uses the key up to this time.'),
       repair: text(
-        'What is done about a difference that is found later: report (unless told) or restore, which enables and disables versions.',
+        'What is done about a difference that is found later: report (unless told) or restore, which puts right what can be put right safely.',
       ).meta({ enum: repairs }),
     }),
     handler: async (call, { name, key_name }, body) => {

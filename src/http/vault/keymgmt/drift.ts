@@ -14,12 +14,25 @@ const kinds = [
   'version_extra',
   'purposes',
   'tags',
+  'times',
   'material',
 ] as const satisfies readonly DriftEntry['kind'][]
 
 /** What was found in a KMS that should be otherwise. */
-export const driftAnswer = z.array(z.object({ detail: z.string(), first_seen: time, kind: z.enum(kinds) }))
+export const driftAnswer = z.array(
+  z.object({
+    detail: z.string(),
+    first_seen: time,
+    kind: z.enum(kinds),
+    not_restored: z.string().optional().describe('Why it was not put right, where "repair" is "restore".'),
+  }),
+)
 
 export function driftShape(drift: readonly DriftEntry[]) {
-  return drift.map(({ kind, detail, firstSeen }) => ({ detail, first_seen: rfc3339(firstSeen), kind }))
+  return drift.map(({ kind, detail, firstSeen, notRestored }) => ({
+    detail,
+    first_seen: rfc3339(firstSeen),
+    kind,
+    ...(notRestored !== undefined && { not_restored: notRestored }),
+  }))
 }

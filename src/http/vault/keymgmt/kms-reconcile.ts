@@ -9,8 +9,8 @@ export const kmsReconcile = engineRoute('kms/:name/reconcile', {
   names: { name: 'KMS' },
   synopsis: 'Compare every key in a KMS with what the KMS has, now.',
   description: `
-Gives what was found, by name of the key, and keeps it with each copy, where reading shows it. Copies with "repair": "restore" are put right
-where that needs no more than to enable or disable versions. A copy that is being worked on is left out. With many copies, those that were
+Gives what was found, by name of the key, and keeps it with each copy, where reading shows it. Copies with "repair": "restore" are then put
+right as far as that is safe; "not_restored" says why something is not. A copy that is being worked on is left out. With many copies, those that were
 not reached in time are looked at in the background: then "looked" is less than "copies".`,
   write: {
     capability: 'update',

@@ -83,6 +83,11 @@ function deliveryFaults(world: World, copy: Copy): string[] {
     const ours = createPublicKey(String(row.public_key)).export({ type: 'spki', format: 'der' })
     if (!found) faults.push(`${name}: version ${row.version} is not there`)
     else if (!found.publicKey?.equals(ours)) faults.push(`${name}: version ${row.version} is another key there`)
+    else if (found.tags?.team !== copy.key || found.labelled === false)
+      faults.push(`${name}: version ${row.version} bears the tags ${JSON.stringify(found.tags)}`)
+    // Of no account while it is disabled, and not looked for.
+    else if (found.enabled && found.purposes?.join() !== 'sign')
+      faults.push(`${name}: version ${row.version} may be used for ${found.purposes}`)
     else if (found.enabled !== (row.enabled === 1))
       faults.push(`${name}: version ${row.version} should be the other state`)
   }

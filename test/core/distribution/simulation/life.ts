@@ -12,6 +12,8 @@ export interface Expected {
   minEnabled: Set<number>
   /** KMS name -> the key in it. */
   kms: Map<string, 'absent' | 'present' | 'unknown'>
+  /** What is done about what others change there: they change only what is to be restored. */
+  repair: 'report' | 'restore'
 }
 
 type Answer<T> = { value: T } | { code: string } | 'died'
@@ -24,7 +26,15 @@ export class Life {
   constructor(world: World, name: string) {
     this.#world = world
     const kms = new Map([...world.clouds.keys()].map((cloud) => [`${name}-${cloud}`, 'absent' as const]))
-    this.expected = { name, key: 'unknown', versions: new Set(), mayBe: 0, minEnabled: new Set([1]), kms: new Map(kms) }
+    this.expected = {
+      name,
+      key: 'unknown',
+      versions: new Set(),
+      mayBe: 0,
+      minEnabled: new Set([1]),
+      kms: new Map(kms),
+      repair: world.chance.of(0.5) ? 'restore' : 'report',
+    }
   }
 
   async live(): Promise<void> {
@@ -69,12 +79,19 @@ export class Life {
       ...often('remove', 2),
       ...often('rotate', 3),
       ...often('disable', 3),
+      ...often('by hand', 4),
+      ...often('look', 4),
       'revoke',
     ])
     if (what === 'distribute') return await this.#distribute(kms)
     if (what === 'remove') return await this.#remove(kms)
     if (what === 'rotate') return await this.#rotate()
     if (what === 'disable') return await this.#disable()
+    if (what === 'by hand') {
+      for (const one of this.expected.kms.keys()) this.#byHand(one)
+      return
+    }
+    if (what === 'look') return await this.#look(kms)
     this.#secret(kms).revoke(chance.of(0.5))
   }
 
@@ -99,10 +116,16 @@ export class Life {
 
   async #distribute(kms: string): Promise<void> {
     const { scope } = this.#world
-    const { name } = this.expected
+    const { name, repair } = this.expected
     this.#perhapsTaken(kms)
     const answer = await this.#ask(({ core }) =>
-      core.distribution.distribute(scope, kms, name, { purpose: ['sign'] }, this.#waiting()),
+      core.distribution.distribute(
+        scope,
+        kms,
+        name,
+        { purpose: ['sign'], tags: { team: name }, repair },
+        this.#waiting(),
+      ),
     )
     if (answer === 'died') this.expected.kms.set(kms, 'unknown')
     else if ('value' in answer) this.expected.kms.set(kms, 'present')
@@ -125,6 +148,57 @@ export class Life {
     if (!cloud || !chance.of(0.1) || cloud.keys.has(taken)) return
     if (this.#world.rows(`SELECT name FROM remote_names WHERE name = '${taken}'`).length > 0) return
     cloud.keys.set(taken, [{ remoteVersion: `stranger-${taken}`, importId: null, enabled: true, created: second }])
+  }
+
+  /** Somebody changes what was delivered, in the cloud itself: all that can be put right. */
+  #byHand(kms: string): void {
+    const { chance, clouds } = this.#world
+    const cloud = clouds.get(kms.slice(this.expected.name.length + 1))
+    const [copy] = this.#world.rows(
+      `SELECT remote_name, state FROM copies JOIN kms ON kms.id = kms_id WHERE kms.name = '${kms}' AND seen_generation > 0`,
+    )
+    const name = String(copy?.remote_name)
+    const versions = cloud?.keys.get(name)
+    if (this.expected.repair === 'report' || !cloud || !copy) return
+    const hidden = cloud.deleted.get(name)
+    if (hidden) {
+      cloud.deleted.delete(name)
+      if (chance.of(0.5)) cloud.keys.set(name, hidden)
+      return
+    }
+    if (!versions) return
+    const index = chance.between(0, versions.length - 1)
+    // What goes while a version is on its way is one before it, which cannot come again.
+    const gone = copy.state === 'settled' ? (['purge', 'old backup'] as const) : []
+    const what = chance.pick(['state', 'purposes', 'tags', 'delete', ...gone] as const)
+    this.#world.note(`by hand: ${what}`)
+    if (what === 'state') cloud.change(name, index, { enabled: chance.of(0.5) })
+    else if (what === 'purposes') cloud.change(name, index, { purposes: chance.of(0.5) ? [] : ['encrypt', 'sign'] })
+    else if (what === 'tags') cloud.change(name, index, { tags: { other: 'x' }, labelled: chance.of(0.5) })
+    else if (what === 'delete') cloud.softDelete(name)
+    else if (what === 'purge') cloud.keys.delete(name)
+    else versions.splice(index + 1)
+  }
+
+  async #look(kms: string): Promise<void> {
+    const { scope } = this.#world
+    await this.#ask(({ core }) => core.looks.reconcile(scope, kms, this.#waiting()))
+  }
+
+  /** Asks for looks at all that is delivered, until nothing is otherwise than it should be; gives what still is. */
+  async mend(untilQuiet: () => Promise<void>): Promise<string[]> {
+    const { scope, time } = this.#world
+    for (let times = 1; ; times++) {
+      const faults: string[] = []
+      for (const kms of this.expected.kms.keys()) {
+        const { core } = await this.#world.process()
+        const { drift, failed } = await core.looks.reconcile(scope, kms, { deadline: time.now() + 600_000 })
+        for (const found of Object.values(drift).flat()) faults.push(`${kms}: ${found.kind}, ${found.detail}`)
+        for (const why of Object.values(failed)) faults.push(`${kms} could not be looked at: ${why}`)
+      }
+      if (faults.length === 0 || times === 4) return faults
+      await untilQuiet()
+    }
   }
 
   async #remove(kms: string): Promise<void> {

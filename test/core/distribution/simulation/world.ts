@@ -57,6 +57,7 @@ export class World {
       'settle',
       'postpone',
       'stop',
+      'notRestored',
       'requestRemoval',
       'refuseRemoval',
       'detach',
@@ -254,6 +255,11 @@ export class World {
     const ids = (cloud.keys.get(call.name) ?? []).map((one) => one.importId)
     if (new Set(ids).size !== ids.length) this.violations.push(`a version of "${call.name}" was imported twice`)
     return result
+  }
+
+  /** Counts something that befell a key without the gateway's doing. */
+  note(fault: string): void {
+    this.#count(fault)
   }
 
   #count(fault: string): void {

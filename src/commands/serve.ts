@@ -85,6 +85,12 @@ export async function run(args: string[]): Promise<void> {
   else if (!isLoopback(listen.host)) {
     log('warn', 'tokens and keys travel in the clear: other machines can reach this address, and it has no TLS')
   }
+  if (process.env.KEYFERRY_FAILPOINT) {
+    log(
+      'warn',
+      'KEYFERRY_FAILPOINT is set, for tests of crashes: this process may kill itself. Unset it where keys matter',
+    )
+  }
   console.log(`Keyferry ${version} answers at ${gateway.url}`)
   const signal = await stop
   log('info', `${signal}: stopping`)

@@ -128,7 +128,9 @@ describe('the launcher', () => {
   })
 
   test('is started so that Node leaves our --env-file alone, which it otherwise takes even behind the script', () => {
-    expect(readFileSync(launcher, 'utf8').split('\n')[0]).toBe('#!/usr/bin/env -S node --max-semi-space-size=2 --v8-pool-size=1 --')
+    expect(readFileSync(launcher, 'utf8').split('\n')[0]).toBe(
+      '#!/usr/bin/env -S node --max-semi-space-size=2 --v8-pool-size=1 --',
+    )
     expect(manifest.scripts.start).toBe('node --max-semi-space-size=2 --v8-pool-size=1 -- bin/keyferry.mjs dev')
   })
 })

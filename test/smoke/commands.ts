@@ -6,7 +6,13 @@ import process from 'node:process'
 export const repository = resolve(import.meta.dirname, '../..')
 
 /** Keyferry from source, on Node, as the first line of the launcher has it. */
-export const onNode = [process.execPath, '--max-semi-space-size=2', '--v8-pool-size=1', '--', join(repository, 'bin/keyferry.mjs')]
+export const onNode = [
+  process.execPath,
+  '--max-semi-space-size=2',
+  '--v8-pool-size=1',
+  '--',
+  join(repository, 'bin/keyferry.mjs'),
+]
 
 /** The single binary that `npm run build:binary` makes. */
 export const binary = join(repository, 'dist/keyferry')

@@ -26,6 +26,7 @@ type Agent = NonNullable<KeyClientOptions['agent']>
 interface Trace {
   operation: Operation
   session: Session
+  time: Deadline
   /** Whether it went out with a token; before that the SDK only asks for the challenge, without a body. */
   sent: boolean
   /** Whether a deletion or recovery was answered with success. */
@@ -36,10 +37,8 @@ interface Trace {
 export interface Deadline {
   signal: AbortSignal
   timeoutMs: number
-}
-
-export function deadline(timeoutMs: number): Deadline {
-  return { signal: AbortSignal.timeout(timeoutMs), timeoutMs }
+  /** When it ends, by the clock on the wall: timers stand still while a machine sleeps. */
+  until: number
 }
 
 /** A client with its credential; `proven` once the vault accepted its token. */
@@ -94,6 +93,11 @@ export class VaultClient {
     this.#session = this.#connect()
   }
 
+  /** From now on. */
+  deadline(timeoutMs: number): Deadline {
+    return { signal: AbortSignal.timeout(timeoutMs), timeoutMs, until: this.#options.now() + timeoutMs }
+  }
+
   /**
    * Runs one call of the SDK. A vault that nothing was ever had of, and whose name DNS does not know, is refused after some tries: it
    * was mistyped. Any other is only unavailable then: an outage of DNS must not be the end of what is in it.
@@ -140,10 +144,12 @@ export class VaultClient {
     }
   }
 
-  async #attempt<T>(session: Session, ...[operation, { signal, timeoutMs }, work]: Call<T>): Promise<T> {
+  async #attempt<T>(session: Session, ...[operation, time, work]: Call<T>): Promise<T> {
+    const { signal, timeoutMs } = time
     const trace: Trace = {
       operation: this.#complete(operation),
       session,
+      time,
       sent: false,
       accepted: false,
     }
@@ -206,13 +212,15 @@ export class VaultClient {
     }
   }
 
-  /** Innermost: notes that a request goes out with a token. */
+  /** Innermost: notes that a request goes out with a token. After its time nothing does: another process may have taken the work over. */
   #sending(): Policy {
     return {
       name: 'keyferrySending',
-      sendRequest: (request, next) => {
+      sendRequest: async (request, next) => {
         const trace = this.#calls.getStore()
         if (trace && request.headers.has('authorization')) {
+          const { operation, time, sent } = trace
+          if (this.#options.now() > time.until) throw transportError(operation, undefined, sent, time.timeoutMs)
           trace.sent = true
           if (request.method === 'PUT') this.#options.noteImport()
         }

@@ -11,7 +11,7 @@ import type {
   WrappingKeyRotation,
 } from '../../core/kms/provider.ts'
 import { allTags, refuseUnsendable } from './attributes.ts'
-import { type Deadline, deadline, type VaultClient } from './client.ts'
+import type { Deadline, VaultClient } from './client.ts'
 import { hiddenByDisabling, VaultError } from './errors.ts'
 import { privateJwk, zeroJwk } from './jwk.ts'
 import type { Kek, KekKeeper } from './kek.ts'
@@ -49,12 +49,12 @@ export class VaultConnection implements Connection {
     this.#keks = options.keks
     this.#timeoutMs = options.timeoutMs
     this.#now = options.now
-    this.diagnose = () => options.preflight(deadline(this.#timeoutMs))
-    this.rotateWrappingKey = () => options.rotateKek(deadline(this.#timeoutMs))
+    this.diagnose = () => options.preflight(this.#client.deadline(this.#timeoutMs))
+    this.rotateWrappingKey = () => options.rotateKek(this.#client.deadline(this.#timeoutMs))
   }
 
   async importVersion(request: ImportRequest): Promise<ReadVersion> {
-    const time = deadline(this.#timeoutMs)
+    const time = this.#client.deadline(this.#timeoutMs)
     refuseUnsendable(request)
     if (request.protection === 'software') return await this.#importPlain(request, time)
     const kek = await this.#keks.get(time)
@@ -74,7 +74,7 @@ export class VaultConnection implements Connection {
 
   async setVersionEnabled(remoteName: string, remoteVersion: string, enabled: boolean): Promise<void> {
     const what = `${enabled ? 'enable' : 'disable'} version ${remoteVersion} of the key "${remoteName}"`
-    await this.#client.call({ action: 'update', what }, deadline(this.#timeoutMs), (keys, options) =>
+    await this.#client.call({ action: 'update', what }, this.#client.deadline(this.#timeoutMs), (keys, options) =>
       keys.updateKeyProperties(remoteName, remoteVersion, { ...options, enabled }),
     )
   }
@@ -82,7 +82,7 @@ export class VaultConnection implements Connection {
   async changeVersion(remoteName: string, remoteVersion: string, change: VersionChange): Promise<void> {
     const { purposes, tags, notBefore, expires } = change
     const what = `change version ${remoteVersion} of the key "${remoteName}"`
-    await this.#client.call({ action: 'update', what }, deadline(this.#timeoutMs), (keys, options) =>
+    await this.#client.call({ action: 'update', what }, this.#client.deadline(this.#timeoutMs), (keys, options) =>
       keys.updateKeyProperties(remoteName, remoteVersion, {
         ...options,
         ...(purposes && { keyOps: toKeyOps(purposes) }),
@@ -95,13 +95,13 @@ export class VaultConnection implements Connection {
 
   async recover(remoteName: string): Promise<void> {
     const operation = { action: 'recover', what: `recover the deleted key "${remoteName}"` } as const
-    await this.#client.call(operation, deadline(this.#timeoutMs), (keys, options) =>
+    await this.#client.call(operation, this.#client.deadline(this.#timeoutMs), (keys, options) =>
       keys.beginRecoverDeletedKey(remoteName, options),
     )
   }
 
   async describe(remoteName: string): Promise<RemoteKey> {
-    const time = deadline(this.#timeoutMs)
+    const time = this.#client.deadline(this.#timeoutMs)
     const read = () => this.#get(remoteName, undefined, time).catch(hiddenByDisabling)
     // Side by side once it is known that listing is permitted: a look at a key with many versions takes as long as its list.
     const [latest, versions] =
@@ -120,7 +120,7 @@ export class VaultConnection implements Connection {
   }
 
   async readVersion(remoteName: string, remoteVersion: string): Promise<ReadVersion | undefined> {
-    const time = deadline(this.#timeoutMs)
+    const time = this.#client.deadline(this.#timeoutMs)
     const read = await this.#get(remoteName, remoteVersion, time).catch(hiddenByDisabling)
     if (!(read instanceof VaultError)) return read
     const listed = (await this.#list(remoteName, time))?.find((one) => one.remoteVersion === remoteVersion)
@@ -131,7 +131,7 @@ export class VaultConnection implements Connection {
   async remove(remoteName: string): Promise<void> {
     const operation = { action: 'delete', what: `delete the key "${remoteName}"` } as const
     try {
-      await this.#client.call(operation, deadline(this.#timeoutMs), (keys, options) =>
+      await this.#client.call(operation, this.#client.deadline(this.#timeoutMs), (keys, options) =>
         keys.beginDeleteKey(remoteName, options),
       )
     } catch (error) {
@@ -144,8 +144,10 @@ export class VaultConnection implements Connection {
   canListVersions(): boolean | Promise<boolean> {
     if (this.#listing !== undefined && !this.#refusalIsOld()) return this.#listing === true
     return this.#tryListing(() =>
-      this.#client.read({ action: 'list', what: 'list keys' }, deadline(this.#timeoutMs), (keys, options) =>
-        keys.listPropertiesOfKeys(options).byPage({ maxPageSize: 1 }).next(),
+      this.#client.read(
+        { action: 'list', what: 'list keys' },
+        this.#client.deadline(this.#timeoutMs),
+        (keys, options) => keys.listPropertiesOfKeys(options).byPage({ maxPageSize: 1 }).next(),
       ),
     )
   }

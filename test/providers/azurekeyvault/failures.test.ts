@@ -71,6 +71,26 @@ describe('an import that fails', () => {
     expect(bench.emulator.requests.filter(({ operation }) => operation === 'import')).toHaveLength(1)
   })
 
+  it('is not sent by a machine that slept until its time was over', async () => {
+    let slept = 0
+    const late = await openAnother(bench, { azure: { now: () => Date.now() + slept }, register: bench.register })
+    const request = importRequest()
+    const material: typeof request.material = {
+      ...request.material,
+      use: async (work) => {
+        slept = 3_600_000
+        return await request.material.use(work)
+      },
+    }
+    bench.emulator.clearRequests()
+    const error = await failure(late.importVersion({ ...request, material }))
+    expect(error).toMatchObject({ kind: 'unavailable', effect: 'none', serviceCode: 'ETIMEDOUT' })
+    expect(bench.emulator.requests.filter(({ operation, status }) => operation === 'import' && status !== 401)).toEqual(
+      [],
+    )
+    await late.importVersion(importRequest())
+  })
+
   it('without an answer in time', async () => {
     bench.emulator.injectFault(importing({ delayMs: 60_000 }))
     const quick = await openAnother(bench, { azure: { callTimeoutMs: 300 }, register: bench.register })

@@ -118,8 +118,11 @@ describe('a vault that DNS does not know', () => {
       noteImport: () => {},
     })
     const read = () => {
-      const time = { signal: AbortSignal.timeout(5_000), timeoutMs: 5_000 }
-      return failure(client.call({ action: 'get', what: 'read' }, time, (keys, options) => keys.getKey('key', options)))
+      return failure(
+        client.call({ action: 'get', what: 'read' }, client.deadline(5_000), (keys, options) =>
+          keys.getKey('key', options),
+        ),
+      )
     }
     expect(await read()).toMatchObject({ kind: 'refused', serviceCode: 'ENOTFOUND' })
     down = false

@@ -14,6 +14,10 @@ export function checkCidrs(field: string, cidrs: readonly string[]): string[] {
       rest.length === 0 &&
       (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= most))
     if (!good) throw invalid(`${field}: "${printable(cidr)}" is not an address or a CIDR block such as 10.0.0.0/8`)
+    if (unmapped(address) !== address && prefix !== undefined && Number(prefix) < 96)
+      throw invalid(
+        `${field}: "${printable(cidr)}" holds every IPv4 address: write it without ::ffff:, or with 96 more`,
+      )
   }
   return [...cidrs]
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inCidrs, networkOf, withinCidrs } from '../../../src/core/access/cidrs.ts'
+import { checkCidrs, inCidrs, networkOf, withinCidrs } from '../../../src/core/access/cidrs.ts'
 
 const octet = fc.nat(255)
 const address = fc.tuple(octet, octet, octet, octet)
@@ -68,4 +68,15 @@ test('callers are told apart by their address of IPv4, by their /64 of IPv6, how
       expect(network).toSatisfy((one: string) => isIP(one) === 4 || inCidrs([one], address))
     }),
   )
+})
+
+test('a block that was meant for one network of IPv4 and holds all of it is refused', () => {
+  for (const prefix of [0, 24, 95])
+    expect(() => checkCidrs('cidrs', ['10.0.0.0/8', `::ffff:192.168.1.0/${prefix}`])).toThrow(
+      `cidrs: "::ffff:192.168.1.0/${prefix}" holds every IPv4 address: write it without ::ffff:, or with 96 more`,
+    )
+  for (const fine of ['::ffff:192.168.1.0/120', '::ffff:192.168.1.1', '2a00::/16'])
+    expect(checkCidrs('cidrs', [fine])).toEqual([fine])
+  expect(inCidrs(['::ffff:192.168.1.0/120'], '192.168.1.7')).toBe(true)
+  expect(inCidrs(['::ffff:192.168.1.0/120'], '192.168.2.7')).toBe(false)
 })

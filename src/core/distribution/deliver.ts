@@ -10,6 +10,7 @@ import type { Pace } from './pace.ts'
 import { newestWaits, nextStep, waitsFor } from './plan.ts'
 import { checkGone, recover, restorableBy, restoreAttributes } from './restore.ts'
 import { nextName } from './service.ts'
+import { setStates } from './states.ts'
 
 export interface DeliverParts {
   context: Context
@@ -96,25 +97,19 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         break
       case 'set-enabled':
         if (isSettingUnknown(job, versions)) return untilSettingIsOver(job, context.now())
-        if (settings++ >= mostSettings)
-          throw new CloudError('unavailable', `"${remoteName}" does not show which versions were enabled or disabled`)
-        // Where versions cannot be listed, what is recorded is all that is known: an answer may be lost, or the process.
-        await store.copies.settingState(
-          lease,
-          step.changes.map((change) => change.version),
-        )
-        for (const { version, remoteVersion, enabled } of step.changes) {
-          await job.keepLease()
-          await connection.setVersionEnabled(remoteName, remoteVersion, enabled)
-          await store.copies.seen(lease, version, { enabled })
+        if (settings++ >= mostSettings) {
+          const why = `"${remoteName}" does not show which versions were enabled or disabled`
+          // Whoever keeps them as they were does so for ever: the next look tells.
+          throw isRestoration(copy) ? new KeyferryError('refused', why) : new CloudError('unavailable', why)
         }
+        await setStates(job, store, remoteName, step.changes)
         break
       case 'rename':
         remoteName = await rename(job, parts, remoteName, ++renames)
         break
       case 'import': {
         const rows = versions.filter((row) => step.versions.includes(row.version))
-        await checkGone(job, parts, key, remoteName, remote, rows)
+        await checkGone(job, parts, key, remoteName, remote, versions, rows)
         const nameTaken = await importAll(job, parts, key, remoteName, rows)
         if (nameTaken) remoteName = await rename(job, parts, remoteName, ++renames)
         // All but the newest are there: a look now would only tell to wait, and be made again after it.

@@ -45,12 +45,14 @@ const unchangeable = 'the provider has no change of a version in place'
 export function compare(look: Look): Comparison {
   const { copy, now } = look
   const known = new Map(copy.drift.map((entry) => [`${entry.kind} ${entry.detail}`, entry]))
+  const triedBefore = new Map(copy.drift.map((entry) => [subjectOf(entry), entry.triedAt]))
   const found = differences(look)
   const blocked = found.some(({ kind }) => untouchable.has(kind))
   const restorable: DriftEntry[] = []
   const drift = found.map(({ kind, detail, never }) => {
     const before = known.get(`${kind} ${detail}`)
-    const triedAt = before?.triedAt
+    // What comes back with another value, or in another place, is the same again: it was tried.
+    const triedAt = before?.triedAt ?? triedBefore.get(subjectOf({ kind, detail }))
     const why = never ?? (blocked ? nothingTouched : triedAt === undefined ? undefined : before?.notRestored)
     const entry: DriftEntry = {
       kind,
@@ -63,6 +65,11 @@ export function compare(look: Look): Comparison {
     return entry
   })
   return { drift, restorable }
+}
+
+/** What a difference is about, whatever is there instead: its kind, and the number of the version. */
+function subjectOf({ kind, detail }: Pick<DriftEntry, 'kind' | 'detail'>): string {
+  return `${kind} ${/^version \d+ \(/.exec(detail)?.[0] ?? ''}`
 }
 
 /** Whether a look found something beside which nothing is changed. */
@@ -109,7 +116,7 @@ function missingVersions({ versions, remote, read }: Look, there: ReadonlyMap<st
   const isMissing = ({ remoteVersion: id }: CopyVersionRow) =>
     id !== null && !there.has(id) && (complete || read.has(id))
   const isElsewhere = ({ importId }: CopyVersionRow) => [...there.values()].some((seen) => seen.importId === importId)
-  const newest = versions.at(-1)
+  const newest = versions.findLast(({ remoteVersion }) => remoteVersion !== null)
   const newestIsThere = newest !== undefined && (!isMissing(newest) || isElsewhere(newest))
   return versions.filter(isMissing).map((row) => ({
     kind: 'version_missing',

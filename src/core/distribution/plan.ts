@@ -113,11 +113,13 @@ function goneIn(versions: readonly CopyVersionRow[], remote: RemoteKey): (row: C
   if (remote.state !== 'present') return () => true
   const { latest, versions: listed } = remote
   if (!listed) {
-    // The latest is the one that came last: what came after it is no longer there.
-    const current = versions.find((row) => isOf(row, latest))
+    // The latest is the one that came last: what came after it is no longer there. Its place tells more than its tag, which may be changed.
+    const current =
+      versions.find((row) => row.remoteVersion === latest.remoteVersion) ?? versions.find((row) => isOf(row, latest))
     return ({ version }) => current !== undefined && version > current.version
   }
-  const newest = versions.at(-1)
+  // The newest that callers have: one that a rotation has just made is not there yet, and comes later.
+  const newest = versions.findLast((row) => row.remoteVersion !== null)
   const newestIsThere = newest !== undefined && listed.some((seen) => isOf(newest, seen))
   return (row) =>
     listed.every((seen) => seen.remoteVersion !== row.remoteVersion) &&

@@ -3,9 +3,9 @@ import { KeyferryError } from '../errors.ts'
 import { CloudError, type RemoteKey, type RemoteVersion } from '../kms/provider.ts'
 import type { CopyStore, CopyVersionRow, KeyRow, KeyStore } from '../store.ts'
 import { attributeDifferences, changeOf } from './attributes.ts'
-import { isUntouchable } from './drift.ts'
+import { isRestoration, isUntouchable } from './drift.ts'
 import { furtherReads } from './further-reads.ts'
-import type { Job } from './job.ts'
+import { isRefusal, type Job } from './job.ts'
 import type { Pace } from './pace.ts'
 
 export interface RestoreParts {
@@ -33,7 +33,7 @@ export function restorableBy({ copy, connection }: Job, remote: RemoteKey): { re
 /**
  * Gives versions the tags, times and purposes back that they came with, where a look found any drift, and records which are enabled where
  * only reading them one by one shows that. `rounds`: how often it was called in this job. True: there is more to do, look again. Throws
- * `refused` where the KMS does not show what it was given.
+ * `refused` where the KMS does not show what it was given, or what it answers; where the job has more to do than that, refusals are passed over.
  */
 export async function restoreAttributes(
   job: Job,
@@ -68,12 +68,21 @@ export async function restoreAttributes(
     await store.copies.seen(job.lease, version, { enabled: seen.enabled })
     turned = true
   }
-  if (changes.length > 0 && rounds >= mostRounds)
-    throw new KeyferryError('refused', `the KMS took what versions of "${remoteName}" were given, and does not show it`)
-  for (const { id, change } of changes) {
-    await turn()
-    await job.keepLease()
-    await connection.changeVersion?.(remoteName, id, change)
+  try {
+    if (changes.length > 0 && rounds >= mostRounds)
+      throw new KeyferryError(
+        'refused',
+        `the KMS took what versions of "${remoteName}" were given, and does not show it`,
+      )
+    for (const { id, change } of changes) {
+      await turn()
+      await job.keepLease()
+      await connection.changeVersion?.(remoteName, id, change)
+    }
+  } catch (error) {
+    // What a rotation is about is done all the same; the next look tells of the rest.
+    if (isRestoration(copy) || !isRefusal(error)) throw error
+    return turned
   }
   return turned || changes.length > 0
 }
@@ -103,7 +112,8 @@ export async function recover(
 /**
  * Versions that a look found missing, and a second look now, are asked for by their ids once more before they are imported again, by the
  * same import ids. Nothing is done about those that had no place yet. Throws `unavailable` where one is there after all, `refused` where
- * one's key is not here to be sent: a restored backup knows of versions that were made after it.
+ * one's key, or that of a later one that is gone as well, is not here to be sent: a restored backup knows of versions that were made after
+ * it, and without them an older one would become the current one.
  */
 export async function checkGone(
   job: Job,
@@ -111,12 +121,17 @@ export async function checkGone(
   key: KeyRow,
   remoteName: string,
   remote: RemoteKey,
+  versions: readonly CopyVersionRow[],
   rows: readonly CopyVersionRow[],
 ): Promise<void> {
   const placed = rows.flatMap(({ version, remoteVersion }) =>
     remoteVersion === null ? [] : [{ version, remoteVersion }],
   )
-  for (const { version } of placed) {
+  const listed = remote.state === 'present' ? (remote.versions ?? []) : []
+  const there = new Set(listed.map(({ remoteVersion }) => remoteVersion))
+  const first = placed[0]?.version ?? Number.POSITIVE_INFINITY
+  for (const { version, remoteVersion } of versions) {
+    if (version < first || remoteVersion === null || there.has(remoteVersion)) continue
     if (await store.keys.version(key.id, version)) continue
     throw new KeyferryError(
       'refused',

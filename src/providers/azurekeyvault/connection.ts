@@ -37,7 +37,7 @@ export interface VaultConnectionOptions {
 export class VaultConnection implements Connection {
   readonly #client: VaultClient
   readonly #keks: KekKeeper
-  readonly #timeoutMs: number
+  readonly #time: () => Deadline
   readonly #now: () => number
   readonly diagnose: () => Promise<Finding[]>
   readonly rotateWrappingKey: () => Promise<WrappingKeyRotation>
@@ -47,14 +47,14 @@ export class VaultConnection implements Connection {
   constructor(options: VaultConnectionOptions) {
     this.#client = options.client
     this.#keks = options.keks
-    this.#timeoutMs = options.timeoutMs
+    this.#time = () => options.client.deadline(options.timeoutMs)
     this.#now = options.now
-    this.diagnose = () => options.preflight(this.#client.deadline(this.#timeoutMs))
-    this.rotateWrappingKey = () => options.rotateKek(this.#client.deadline(this.#timeoutMs))
+    this.diagnose = () => options.preflight(this.#time())
+    this.rotateWrappingKey = () => options.rotateKek(this.#time())
   }
 
   async importVersion(request: ImportRequest): Promise<ReadVersion> {
-    const time = this.#client.deadline(this.#timeoutMs)
+    const time = this.#time()
     refuseUnsendable(request)
     if (request.protection === 'software') return await this.#importPlain(request, time)
     const kek = await this.#keks.get(time)
@@ -74,7 +74,7 @@ export class VaultConnection implements Connection {
 
   async setVersionEnabled(remoteName: string, remoteVersion: string, enabled: boolean): Promise<void> {
     const what = `${enabled ? 'enable' : 'disable'} version ${remoteVersion} of the key "${remoteName}"`
-    await this.#client.call({ action: 'update', what }, this.#client.deadline(this.#timeoutMs), (keys, options) =>
+    await this.#client.call({ action: 'update', what }, this.#time(), (keys, options) =>
       keys.updateKeyProperties(remoteName, remoteVersion, { ...options, enabled }),
     )
   }
@@ -82,7 +82,7 @@ export class VaultConnection implements Connection {
   async changeVersion(remoteName: string, remoteVersion: string, change: VersionChange): Promise<void> {
     const { purposes, tags, notBefore, expires } = change
     const what = `change version ${remoteVersion} of the key "${remoteName}"`
-    await this.#client.call({ action: 'update', what }, this.#client.deadline(this.#timeoutMs), (keys, options) =>
+    await this.#client.call({ action: 'update', what }, this.#time(), (keys, options) =>
       keys.updateKeyProperties(remoteName, remoteVersion, {
         ...options,
         ...(purposes && { keyOps: toKeyOps(purposes) }),
@@ -95,13 +95,13 @@ export class VaultConnection implements Connection {
 
   async recover(remoteName: string): Promise<void> {
     const operation = { action: 'recover', what: `recover the deleted key "${remoteName}"` } as const
-    await this.#client.call(operation, this.#client.deadline(this.#timeoutMs), (keys, options) =>
+    await this.#client.call(operation, this.#time(), (keys, options) =>
       keys.beginRecoverDeletedKey(remoteName, options),
     )
   }
 
   async describe(remoteName: string): Promise<RemoteKey> {
-    const time = this.#client.deadline(this.#timeoutMs)
+    const time = this.#time()
     const read = () => this.#get(remoteName, undefined, time).catch(hiddenByDisabling)
     // Side by side once it is known that listing is permitted: a look at a key with many versions takes as long as its list.
     const [latest, versions] =
@@ -120,7 +120,7 @@ export class VaultConnection implements Connection {
   }
 
   async readVersion(remoteName: string, remoteVersion: string): Promise<ReadVersion | undefined> {
-    const time = this.#client.deadline(this.#timeoutMs)
+    const time = this.#time()
     const read = await this.#get(remoteName, remoteVersion, time).catch(hiddenByDisabling)
     if (!(read instanceof VaultError)) return read
     const listed = (await this.#list(remoteName, time))?.find((one) => one.remoteVersion === remoteVersion)
@@ -131,9 +131,7 @@ export class VaultConnection implements Connection {
   async remove(remoteName: string): Promise<void> {
     const operation = { action: 'delete', what: `delete the key "${remoteName}"` } as const
     try {
-      await this.#client.call(operation, this.#client.deadline(this.#timeoutMs), (keys, options) =>
-        keys.beginDeleteKey(remoteName, options),
-      )
+      await this.#client.call(operation, this.#time(), (keys, options) => keys.beginDeleteKey(remoteName, options))
     } catch (error) {
       if (error instanceof VaultError && error.status === 404) return
       if (error instanceof VaultError && error.serviceCode?.includes('ObjectIsBeingDeleted')) return
@@ -144,10 +142,8 @@ export class VaultConnection implements Connection {
   canListVersions(): boolean | Promise<boolean> {
     if (this.#listing !== undefined && !this.#refusalIsOld()) return this.#listing === true
     return this.#tryListing(() =>
-      this.#client.read(
-        { action: 'list', what: 'list keys' },
-        this.#client.deadline(this.#timeoutMs),
-        (keys, options) => keys.listPropertiesOfKeys(options).byPage({ maxPageSize: 1 }).next(),
+      this.#client.read({ action: 'list', what: 'list keys' }, this.#time(), (keys, options) =>
+        keys.listPropertiesOfKeys(options).byPage({ maxPageSize: 1 }).next(),
       ),
     )
   }

@@ -171,9 +171,28 @@ describe('the next step of a delivery', () => {
       { do: 'import', versions: [2] },
     ],
     [
-      'an older one that is gone, as long as the newest is not there',
-      { ...restoring, versions: [seenRow(1), seenRow(2), row(3)], remote: present(remote(2)) },
+      'an older one that is gone, as long as the newest is gone as well',
+      { ...restoring, versions: [seenRow(1), seenRow(2), seenRow(3)], remote: present(remote(2)) },
       { do: 'import', versions: [1] },
+    ],
+    [
+      'not an older one that is gone, before a rotation that is still to come: callers have the one before it',
+      { ...restoring, versions: [seenRow(1), seenRow(2), row(3)], remote: present(remote(2)) },
+      { do: 'import', versions: [3] },
+    ],
+    [
+      'the newest one that is gone, and then what a rotation made',
+      { ...restoring, versions: [seenRow(1), seenRow(2), row(3)], remote: present(remote(1)) },
+      { do: 'import', versions: [2] },
+    ],
+    [
+      'nothing where the tag of the current version is that of an older one, without a list',
+      {
+        ...restoring,
+        versions: [seenRow(1), seenRow(2)],
+        remote: unlisted(remote(1, { remoteVersion: 'remote-2' })),
+      },
+      { do: 'settled' },
     ],
     [
       'an older one that is gone stays so: it would become the current one',

@@ -137,6 +137,7 @@ describe.skipIf(!mayMount)('where the file system is read-only', () => {
   }
   const start = `
     /mnt/keyferry init --data /tmp/data/kept >/dev/null
+    touch /tmp/data/said
     /mnt/keyferry serve --data /tmp/data/kept --listen 127.0.0.1:0 >/tmp/data/said 2>/dev/null & served=$!
     for _ in $(seq 200); do grep -q answers /tmp/data/said && break; sleep 0.1; done
     grep -o answers /tmp/data/said

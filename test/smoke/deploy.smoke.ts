@@ -105,6 +105,7 @@ describe.skipIf(!mayMount)('deploy/Dockerfile', () => {
       if chroot "$root" touch /x 2>/dev/null; then echo 'the root can be written' >&2; exit 99; fi
       chroot "$root" ${asUser} ${entry} init >"$layer/token"
       tail -n 1 "$layer/token" | grep -c '^eyJ'
+      touch "$layer/said"
       chroot "$root" ${asUser} ${command} --listen 127.0.0.1:0 >"$layer/said" & served=$!
       for _ in $(seq 200); do grep -q answers "$layer/said" && break; sleep 0.1; done
       cut -d: -f1,2 "$layer/said"

@@ -64,8 +64,11 @@ export function nextStep(situation: Situation): Step {
         why: `version ${stranger.remoteVersion} of "${situation.remoteName}" was not made by this gateway: nothing is sent onto it`,
       }
   }
+  const newestPlaced = situation.versions.findLast((row) => row.remoteVersion !== null)?.version
   return (
-    importStep({ ...situation, versions }) ?? currencyStep(situation) ?? enabledStep(situation) ?? { do: 'settled' }
+    importStep({ ...situation, versions }, newestPlaced) ??
+    currencyStep(situation) ??
+    enabledStep(situation) ?? { do: 'settled' }
   )
 }
 
@@ -130,11 +133,18 @@ function goneIn(versions: readonly CopyVersionRow[], remote: RemoteKey): (row: C
 export const newestWaits =
   'the newest version is imported some time after those before it, so that it becomes the current one'
 
-function importStep({ versions, parallel, now, newestAfterMs }: Situation): Step | undefined {
+/**
+ * The newest comes last; and before what a rotation has just made, the newest that there was: `newestPlaced`. Else those before it could
+ * not come any more, should the work end in between.
+ */
+function importStep(
+  { versions, parallel, now, newestAfterMs }: Situation,
+  newestPlaced: number | undefined,
+): Step | undefined {
   const missing = versions.filter((row) => row.remoteVersion === null)
-  const newest = versions.at(-1)
+  const newest = missing.find((row) => row.version === newestPlaced) ?? versions.at(-1)
   if (missing.length === 0 || !newest) return undefined
-  const older = missing.filter((row) => row !== newest)
+  const older = missing.filter((row) => row.version < newest.version)
   if (older.length > 0)
     return { do: 'import', versions: (parallel ? older : older.slice(0, 1)).map((row) => row.version) }
   const lastSeen = Math.max(0, ...versions.map((row) => row.seenAt ?? 0))

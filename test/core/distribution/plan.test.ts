@@ -186,6 +186,16 @@ describe('the next step of a delivery', () => {
       { do: 'import', versions: [2] },
     ],
     [
+      'those before the newest that there was first, also beside what a rotation made: without it they could not come any more',
+      {
+        ...restoring,
+        parallel: true,
+        versions: [seenRow(1), seenRow(2), seenRow(3), row(4)],
+        remote: { state: 'absent' },
+      },
+      { do: 'import', versions: [1, 2] },
+    ],
+    [
       'nothing where the tag of the current version is that of an older one, without a list',
       {
         ...restoring,

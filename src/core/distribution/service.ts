@@ -156,7 +156,13 @@ export class DistributionService {
     const kms = await this.#parts.store.kms.find(scope.mountId, kmsName)
     const copy = kms && (await this.#copy(scope, kmsName, keyName))
     if (!kms || !copy) return []
-    const { id, operation } = await this.#remove(scope, copy, kms, waiting)
+    const removal = await this.#remove(scope, copy, kms, waiting).catch((error: unknown) => {
+      // A removal that was asked for before has ended in between: what is asked for is done.
+      if (error instanceof KeyferryError && error.code === 'not_found') return undefined
+      throw error
+    })
+    if (!removal) return []
+    const { id, operation } = removal
     if (operation?.state === 'failed')
       throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
     return warningOf(id, operation)

@@ -148,6 +148,18 @@ describe('what should be changes while a job is at work', () => {
     expect(cloud.keys.has(name)).toBe(false)
   })
 
+  it('a removal asked for again, while the first one ends, is done as well', async () => {
+    await distribute()
+    const { requestRemoval } = gateway.store.copies
+    gateway.store.copies.requestRemoval = async (...parts) => {
+      gateway.store.copies.requestRemoval = requestRemoval
+      await remove()
+      return await requestRemoval(...parts)
+    }
+    expect(await remove()).toEqual([])
+    expect(cloud.keys.size).toBe(0)
+  })
+
   it('a removal that was let go while it was refused is not forgotten', async () => {
     await distribute()
     const name = (await view()).remoteName

@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-
-const launcher = fileURLToPath(new URL('../../bin/keyferry.mjs', import.meta.url))
+import { onNode } from '../../test/smoke/commands.ts'
 
 /** A program that runs until it is stopped. */
 export interface Program {
@@ -19,7 +17,7 @@ process.on('exit', () => {
 
 /** The arguments with which this Node runs Keyferry, as its first line has them. The `--` keeps Node from taking flags for its own. */
 export function keyferry(...args: string[]): string[] {
-  return ['--max-semi-space-size=2', '--v8-pool-size=1', '--', launcher, ...args]
+  return [...onNode.slice(1), ...args]
 }
 
 /** Starts Node with `args`. What it says on standard error is shown only when it ends by itself. */

@@ -44,9 +44,11 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
     await job.keepLease()
     const parallel = await connection.canListVersions()
     const remote = await connection.describe(remoteName)
-    const newest = (await store.copies.versions(copy.id)).at(-1)
-    // The recovery has had its effect: nothing more can come of it.
-    if (recoveries > 0 && remote.state === 'present' && newest) await store.copies.notSent(lease, newest.version)
+    if (recoveries > 0 && remote.state === 'present') {
+      // The recovery has had its effect: nothing more can come of it.
+      const newest = (await store.copies.versions(copy.id)).at(-1)
+      if (newest) await store.copies.notSent(lease, newest.version)
+    }
     const versions = await store.copies.versions(copy.id)
     await checkDouble(job, parts, key, remoteName, versions.at(-1), remote)
     const step = nextStep({

@@ -13,6 +13,7 @@ import type {
   KeyStore,
   KmsRow,
   KmsStore,
+  OperationRow,
   Repair,
 } from '../store.ts'
 import { checkSame, type DistributeInput } from './distribute-input.ts'
@@ -161,11 +162,7 @@ export class DistributionService {
       if (error instanceof KeyferryError && error.code === 'not_found') return undefined
       throw error
     })
-    if (!removal) return []
-    const { id, operation } = removal
-    if (operation?.state === 'failed')
-      throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
-    return warningOf(id, operation)
+    return removal ? warningsOfRemoval(removal) : []
   }
 
   /**
@@ -176,14 +173,12 @@ export class DistributionService {
     const copy = await this.#parts.store.copies.byId(copyId)
     const kms = copy?.kmsId == null ? undefined : await this.#parts.store.kms.byId(copy.kmsId)
     if (!copy || !kms) throw invalid('a removal cannot be cancelled: it goes on until the key is gone')
-    const { id, operation } = await this.#remove(scope, copy, kms, waiting, (now) => {
+    const removal = await this.#remove(scope, copy, kms, waiting, (now) => {
       if (now.desired !== 'present') throw invalid('a removal cannot be cancelled: it goes on until the key is gone')
       if (now.seenGeneration > 0)
         throw invalid('only a first distribution can be cancelled, and the key is in this KMS already: remove it there')
     })
-    if (operation?.state === 'failed')
-      throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
-    return { id, warnings: warningOf(id, operation) }
+    return { id: removal.id, warnings: warningsOfRemoval(removal) }
   }
 
   /** Asks for the removal and waits. One that is still going then goes on without key and KMS. */
@@ -230,6 +225,13 @@ export class DistributionService {
     if (!kms) throw new KeyferryError('not_found', `KMS "${checkName('KMS', name)}" not found`)
     return kms
   }
+}
+
+/** What is said of a removal that was waited for. Throws `refused` where the cloud refused it. */
+function warningsOfRemoval({ id, operation }: { id: string; operation: OperationRow | undefined }): string[] {
+  if (operation?.state === 'failed')
+    throw new KeyferryError('refused', operation.reason ?? 'the KMS refused the removal')
+  return warningOf(id, operation)
 }
 
 /** `orders-1633226076` -> `orders-1633226077`: Vault's form, the next free second. */

@@ -20,6 +20,24 @@ const hold = (call: 'import' | 'remove' | 'describe' = 'import') => {
 const release = () => {
   vault.cloud.faults = []
 }
+/** Sends while no call to a cloud comes to its end, so that nothing is done before the answer. */
+const sendSlowly = async (...request: Parameters<Gateway['send']>) => {
+  const { promise: answered, resolve: goOn } = Promise.withResolvers<void>()
+  const clouds = [vault.cloud, vault.other]
+  const quick = clouds.map((cloud) => cloud.act)
+  for (const [index, cloud] of clouds.entries()) {
+    cloud.act = async (...parts) => {
+      await answered
+      return (await quick[index]?.apply(cloud, parts)) as never
+    }
+  }
+  try {
+    return await vault.send(...request)
+  } finally {
+    for (const [index, cloud] of clouds.entries()) cloud.act = quick[index] as typeof cloud.act
+    goOn()
+  }
+}
 const idOf = (reply: Reply) => String(dataOf(reply).operation_id)
 const operation = async (id: string) => dataOf(await good(vault.send('GET', `keymgmt/operation/${id}`)))
 const ended = async (id: string) => {
@@ -64,21 +82,21 @@ describe('Prefer: respond-async', () => {
   it('works for every write that is about copies, in every KMS that it is about', async () => {
     await good(vault.send('POST', 'keymgmt/kms/spare', { provider: 'memory', key_collection: 'other' }))
     for (const kms of ['prod', 'spare']) {
-      const id = idOf(await good(vault.send('POST', `keymgmt/kms/${kms}/key/orders`, { purpose: 'sign' }, async)))
+      const id = idOf(await good(sendSlowly('POST', `keymgmt/kms/${kms}/key/orders`, { purpose: 'sign' }, async)))
       expect((await ended(id)).state).toBe('succeeded')
     }
     for (const [path, body] of [
       ['keymgmt/key/orders/rotate', {}],
       ['keymgmt/key/orders', { min_enabled_version: 2 }],
     ] as const) {
-      const reply = await vault.send('PUT', path, body, async)
+      const reply = await sendSlowly('PUT', path, body, async)
       expect(reply.status).toBe(202)
       const ids = dataOf(reply).operation_ids as string[]
       expect(new Set(ids).size).toBe(2)
       for (const id of ids)
         expect(await ended(id)).toMatchObject({ state: 'succeeded', finish_time: expect.any(String) })
     }
-    const reply = await vault.send('DELETE', copy, undefined, async)
+    const reply = await sendSlowly('DELETE', copy, undefined, async)
     expect(reply.status).toBe(202)
     expect(await ended(idOf(reply))).toMatchObject({ kind: 'remove', state: 'succeeded' })
     expect(vault.cloud.keys.size).toBe(0)

@@ -61,6 +61,7 @@ export function smallProvider(cloud: SmallCloud): Provider {
     callTimeoutMs: 1_000,
     settleMs: 1,
     newestAfterMs: 0,
+    recoveryMs: 0,
     parse: ({ keyCollection }) => {
       if (keyCollection !== 'map') throw invalid('key_collection is not known: allowed is map')
       return { collection: 'small://map', warnings: [] }

@@ -48,6 +48,8 @@ export class MemoryCloud {
   /** Thrown by the next calls that match, before or after their effect. */
   faults: { call: Call['call']; error: () => Error; after?: boolean; times: number }[] = []
   listPermitted = true
+  /** How long a recovery takes after it was answered, in ms. */
+  recoveryTakesMs = 0
   /** Credentials with this `secret` are refused everything. */
   readonly revoked = new Set<string>()
   /** What befalls a call; unless a test says otherwise, what `faults` has for it. */
@@ -73,6 +75,13 @@ export class MemoryCloud {
     this.deleted.set(name, versions)
   }
 
+  undelete(name: string): void {
+    const versions = this.deleted.get(name)
+    if (!versions) return
+    this.deleted.delete(name)
+    this.keys.set(name, versions)
+  }
+
   async act<T>(call: Call, effect: () => T, time: CloudTime = realTime): Promise<T> {
     this.calls.push(call)
     const { error, after, effectAfterMs, takesMs } = this.disturb(call) ?? {}
@@ -96,7 +105,7 @@ export interface MemoryProviderOptions {
   time?: CloudTime
   /** Put to false, nothing comes back any more: the process that made the calls is dead. */
   link?: { up: boolean }
-  times?: Partial<Pick<Provider, 'callTimeoutMs' | 'settleMs' | 'newestAfterMs'>>
+  times?: Partial<Pick<Provider, 'callTimeoutMs' | 'settleMs' | 'newestAfterMs' | 'recoveryMs'>>
   /** Sees the plaintext of each key that is sent, as a copy. */
   seePlaintext?: (material: Buffer) => void
 }
@@ -113,6 +122,7 @@ export function memoryProvider(clouds: Map<string, MemoryCloud>, options: Memory
     callTimeoutMs: 200,
     settleMs: 100,
     newestAfterMs: 0,
+    recoveryMs: 300,
     ...options.times,
     parse: ({ keyCollection }) => {
       if (!clouds.has(keyCollection)) throw invalid(`unknown key_collection "${keyCollection}"`)
@@ -185,10 +195,8 @@ function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProvi
       }),
     recover: (name) =>
       act({ call: 'recover', name }, () => {
-        const versions = cloud.deleted.get(name)
-        if (!versions) return
-        cloud.deleted.delete(name)
-        cloud.keys.set(name, versions)
+        if (cloud.recoveryTakesMs > 0) time.after(cloud.recoveryTakesMs, () => cloud.undelete(name))
+        else cloud.undelete(name)
       }),
     describe: (name): Promise<RemoteKey> =>
       act({ call: 'describe', name }, () => {

@@ -14,6 +14,8 @@ export interface Job {
   /** The call's time-out plus settle time of the provider, in ms. */
   lostAfterMs: number
   newestAfterMs: number
+  /** How long a recovery may take to have its effect, in ms; not less than `lostAfterMs`. */
+  recoveryMs: number
   /**
    * Sees to it that the lease has longer to run than a call may take. To be called right before every call to the cloud. Throws
    * `Interrupted` when the job should not go on.
@@ -50,6 +52,7 @@ export function timesOf(registry: ProviderRegistry, provider: string | undefined
     callTimeoutMs: Math.max(...all.map((one) => one.callTimeoutMs)),
     settleMs: Math.max(...all.map((one) => one.settleMs)),
     newestAfterMs: Math.max(...all.map((one) => one.newestAfterMs)),
+    recoveryMs: Math.max(...all.map((one) => one.recoveryMs)),
   }
 }
 

@@ -206,21 +206,33 @@ export type RemovalStep =
   | { do: 'wait'; until: number; why: string }
   | { do: 'stop'; why: string }
 
+/** Why a key that is gone is not yet forgotten. */
+const recoveryWaits = 'the deleted key was to be recovered before: waiting until it can no longer come back'
+
 /**
  * Decides the next step toward a copy that should be absent. A delete is only told after our own import id was seen, and never where
  * a version of somebody else is known.
  */
 export function nextRemovalStep(
   situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs' | 'restore'> & {
+    /** How long a recovery may take, in ms: a version whose place is known and that counts as sent may be one. */
+    recoveryMs: number
     /** When a delete was last sent by work before this whose answer may be lost; null: none was. */
     deleteSentAt: number | null
   },
 ): RemovalStep {
-  const { versions, remote, remoteName, now, lostAfterMs, deleteSentAt } = situation
+  const { versions, remote, remoteName, now, lostAfterMs, recoveryMs, deleteSentAt } = situation
   if (remote.state !== 'present') {
-    const imports = versions.flatMap((row) => row.sentAt ?? [])
-    const importUntil = Math.max(0, ...imports) + lostAfterMs
-    if (imports.length > 0 && importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
+    const until = (ms: number, rows: readonly CopyVersionRow[]) =>
+      Math.max(0, ...rows.flatMap(({ sentAt }) => (sentAt === null ? [] : sentAt + ms)))
+    const importUntil = until(lostAfterMs, versions)
+    if (importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
+    // Where a delete was sent, the key was there before: what was to be recovered had come back.
+    const recovered = deleteSentAt === null ? versions.filter((row) => row.remoteVersion !== null) : []
+    const recoveryUntil = until(recoveryMs, recovered)
+    // It is looked for in between, since it takes seconds as a rule.
+    if (recoveryUntil > now)
+      return { do: 'wait', until: Math.min(recoveryUntil, now + lostAfterMs), why: recoveryWaits }
     // A key that is deleted and keeps its name is safe from it; where nothing is, somebody may make one under the name that is freed.
     const deleteUntil = remote.state === 'absent' && deleteSentAt !== null ? deleteSentAt + lostAfterMs : 0
     if (deleteUntil > now) return { do: 'wait', until: deleteUntil, why: waitsFor('a delete') }

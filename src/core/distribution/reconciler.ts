@@ -188,7 +188,7 @@ export class Reconciler {
           ? await connections.ofKms(kms)
           : undefined
     if (!connection) throw new KeyferryError('corrupt', 'a copy has neither a KMS nor settings of its own')
-    const { callTimeoutMs, settleMs, newestAfterMs } = timesOf(registry, kms?.provider)
+    const { callTimeoutMs, settleMs, newestAfterMs, recoveryMs } = timesOf(registry, kms?.provider)
     const job: Job = {
       copy,
       lease,
@@ -196,6 +196,7 @@ export class Reconciler {
       connection,
       lostAfterMs: callTimeoutMs + settleMs,
       newestAfterMs,
+      recoveryMs: Math.max(recoveryMs, callTimeoutMs + settleMs),
       keepLease: leaseKeeper(this.#parts, copy, lease, callTimeoutMs, () => this.#closing),
     }
     if (copy.desired === 'present') return await deliver(job, { context, store, keyring, pace: this.#pace })

@@ -33,6 +33,7 @@ export async function withdraw(
       remote,
       now: context.now(),
       lostAfterMs: job.lostAfterMs,
+      recoveryMs: job.recoveryMs,
       deleteSentAt: copy.deleteSentAt,
     })
     if (step.do === 'stop') throw new KeyferryError('refused', step.why)

@@ -184,6 +184,8 @@ export interface Provider {
   readonly settleMs: number
   /** How long after the others a key's newest version must come for the cloud to take it for the current one, in ms. */
   readonly newestAfterMs: number
+  /** How long after it was asked for a deleted key may come back, in ms: longer than any other call takes to have its effect. */
+  readonly recoveryMs: number
   /** Checks the settings without touching the network. Throws `KeyferryError('invalid')` naming field and what is allowed. */
   parse(settings: KmsSettings, owner: KmsOwner): ParsedSettings
   open(settings: KmsSettings, owner: KmsOwner, register: WrappingKeyRegister, history?: KmsHistory): Promise<Connection>

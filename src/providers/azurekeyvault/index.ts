@@ -44,6 +44,8 @@ export function createAzureKeyVaultProvider(options: AzureOptions = {}): Provide
     settleMs: options.settleMs ?? 10_000,
     // Azure tells the current version by its second of creation.
     newestAfterMs: options.newestAfterMs ?? 1_000,
+    // Azure gives no bound; its clients wait for seconds.
+    recoveryMs: options.recoveryMs ?? 600_000,
     checkRemoteName,
     remoteBaseName,
     checkCopy(settings, { type, protection, options: copyOptions }) {

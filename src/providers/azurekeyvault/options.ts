@@ -65,6 +65,8 @@ export interface AzureOptions {
   settleMs?: number | undefined
   /** How long after the others a key's newest version is imported, in ms; default 1,000, since Azure tells versions apart by seconds. */
   newestAfterMs?: number | undefined
+  /** How long a recovery that was asked for may take, in ms; default 600,000. */
+  recoveryMs?: number | undefined
   /** How long after DNS did not know a vault's name it is asked again, in ms; default 1,000. */
   lookUpAgainMs?: number | undefined
   /** Finds the addresses of names for sockets; the system's way when missing. */

@@ -15,7 +15,7 @@ const cloud = { connectTo: address, authorityConnectTo: address, ca, instanceDis
 const { url } = await startGateway({
   database: join(data, 'keyferry.db'),
   rootKeys: await unseal(unsealing({ file: undefined, dataFolder: data, environment: {} })),
-  azure: { clouds: { AzurePublicCloud: cloud }, callTimeoutMs: 8_000, settleMs: 500 },
+  azure: { clouds: { AzurePublicCloud: cloud }, callTimeoutMs: 8_000, settleMs: 500, recoveryMs: 9_000 },
   listen: { host: '127.0.0.1', port: 0 },
   keyPool: { 'rsa-2048': 1, 'rsa-3072': 0, 'rsa-4096': 0 },
   context: { ...systemContext, log: createLog({ level: 'warn', format: 'json' }) },

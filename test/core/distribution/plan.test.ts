@@ -5,6 +5,7 @@ import type { ReadVersion, RemoteKey } from '../../../src/core/kms/provider.ts'
 import type { CopyVersionRow } from '../../../src/core/store.ts'
 
 const lostAfterMs = 40_000
+const recoveryMs = 600_000
 const newestAfterMs = 1_000
 const now = 1_000_000
 
@@ -336,6 +337,36 @@ describe('the next step of a removal', () => {
       { versions: [seenRow(1)], deleteSentAt: now - 1, remote: { state: 'deleted' } },
       { do: 'gone' },
     ],
+    [
+      'a recovery may still have its effect',
+      { versions: [seenRow(1, { sentAt: now - lostAfterMs })], remote: { state: 'deleted' } },
+      {
+        do: 'wait',
+        until: now + lostAfterMs,
+        why: 'the deleted key was to be recovered before: waiting until it can no longer come back',
+      },
+    ],
+    [
+      'also where nothing is to be seen meanwhile',
+      { versions: [seenRow(1), seenRow(2, { sentAt: now - lostAfterMs })] },
+      { do: 'wait', until: now + lostAfterMs, why: expect.any(String) },
+    ],
+    [
+      'until its time is over',
+      { versions: [seenRow(1, { sentAt: now - recoveryMs + 1 })], remote: { state: 'deleted' } },
+      { do: 'wait', until: now + 1, why: expect.any(String) },
+    ],
+    [
+      'it came back, and was deleted again',
+      { versions: [seenRow(1, { sentAt: now - lostAfterMs })], deleteSentAt: now - 1, remote: { state: 'deleted' } },
+      { do: 'gone' },
+    ],
+    ['it has had it', { versions: [seenRow(1, { sentAt: now - 1 })], remote: present(remote(1)) }, { do: 'delete' }],
+    [
+      'it came to nothing',
+      { versions: [seenRow(1, { sentAt: now - recoveryMs })], remote: { state: 'deleted' } },
+      { do: 'gone' },
+    ],
     ['or no longer', { versions: [row(1, { sentAt: now - lostAfterMs })] }, { do: 'gone' }],
     [
       'somebody else’s',
@@ -356,7 +387,7 @@ describe('the next step of a removal', () => {
       { do: 'stop', why: expect.any(String) },
     ],
   ])('%s', (_, more, step) => {
-    expect(nextRemovalStep({ deleteSentAt: null, ...situation(more), ...more })).toEqual(step)
+    expect(nextRemovalStep({ deleteSentAt: null, recoveryMs, ...situation(more), ...more })).toEqual(step)
   })
 })
 
@@ -520,7 +551,7 @@ describe('whatever the situation, a removal', () => {
     it(what, () =>
       fc.assert(
         fc.property(situations, deletes, (some, deleteSentAt) => {
-          const before = { ...some, deleteSentAt }
+          const before = { ...some, deleteSentAt, recoveryMs }
           check(before, nextRemovalStep(before))
         }),
         runs,
@@ -541,7 +572,9 @@ describe('whatever the situation, a removal', () => {
     if (remote.state === 'absent' && deleteSentAt !== null) expect(deleteSentAt + lostAfterMs).toBeLessThanOrEqual(now)
     expect(remote.state).not.toBe('present')
     for (const one of versions) {
-      if (one.sentAt !== null) expect(one.sentAt + lostAfterMs).toBeLessThanOrEqual(now)
+      if (one.sentAt === null) continue
+      const after = one.remoteVersion === null || deleteSentAt !== null ? lostAfterMs : recoveryMs
+      expect(one.sentAt + after).toBeLessThanOrEqual(now)
     }
   })
 })

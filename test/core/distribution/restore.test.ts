@@ -314,6 +314,26 @@ describe('what is put right', () => {
     expect([cloud.keys.size, cloud.deleted.size]).toEqual([0, 0])
   })
 
+  it('does not come back after a removal, where a recovery takes longer than any other call', async () => {
+    await gateway.close()
+    await start((provider) => ({ ...provider, recoveryMs: 8_000 }))
+    const name = await deliver('restore')
+    cloud.softDelete(name)
+    cloud.recoveryTakesMs = 800
+    expect(await kinds()).toEqual(['deleted'])
+    await until(async () => cloud.calls.some(({ call }) => call === 'recover'))
+    const { core, scope } = gateway
+    const [warning] = await core.distribution.remove(scope, 'prod', 'orders', { deadline: Date.now() + 400 })
+    expect(warning).toMatch(/still going on/)
+    await until(async () => cloud.deleted.size === 0)
+    await until(async () => cloud.keys.size === 0)
+    await until(async () => {
+      const ids = await core.operations.list(scope)
+      const all = await Promise.all(ids.map((id) => core.operations.read(scope, id)))
+      return all.every(({ state }) => state !== 'pending')
+    })
+  })
+
   it('takes no other name where the old one is held by a deleted key that cannot be seen', async () => {
     const name = await deliver('restore')
     const versions = cloud.keys.get(name) ?? []

@@ -3,7 +3,7 @@ import { KeyferryError } from '../errors.ts'
 import { CloudError, type ReadVersion } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
-import { isRestoration } from './drift.ts'
+import { isCalledOff, isRestoration } from './drift.ts'
 import type { Job, Outcome } from './job.ts'
 import { checkDouble, checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
@@ -38,8 +38,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
   if (key?.namespaceId !== copy.namespaceId)
     throw new KeyferryError('corrupt', 'a copy that should be present has no key of its namespace')
   let remoteName = copy.remoteName
-  // What a look found is to be told only, since somebody decided so: what is under way is found, and nothing more is sent.
-  const calledOff = copy.repair === 'report' && isRestoration(copy)
+  const calledOff = isCalledOff(copy)
   for (let renames = 0, settings = 0, recoveries = 0, restorations = 0; ; ) {
     await job.keepLease()
     const parallel = await connection.canListVersions()

@@ -82,6 +82,11 @@ export function isRestoration(copy: Pick<CopyRow, 'generation' | 'seenGeneration
   return copy.generation === copy.seenGeneration && copy.drift.some(({ triedAt }) => triedAt !== undefined)
 }
 
+/** Whether that is to be told only by now, since somebody decided so: what is under way is found, and nothing more is sent. */
+export function isCalledOff(copy: Pick<CopyRow, 'generation' | 'seenGeneration' | 'drift' | 'repair'>): boolean {
+  return copy.repair === 'report' && isRestoration(copy)
+}
+
 /** What a connection can do about differences. */
 export function capabilitiesOf({ changeVersion, recover }: Connection): Look['can'] {
   return { change: changeVersion !== undefined, recover: recover !== undefined }

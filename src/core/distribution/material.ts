@@ -3,6 +3,7 @@ import { KeyferryError } from '../errors.ts'
 import { CloudError, type KeyMaterial, type ReadVersion, type RemoteKey } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
+import { isCalledOff } from './drift.ts'
 import type { Job } from './job.ts'
 
 /** What is there is not what was sent: a key made by this very delivery must go, whoever still waits for it. */
@@ -41,8 +42,8 @@ export async function checkMaterial(
   const ours = stored.publicKey ? createPublicKey(stored.publicKey).export({ type: 'spki', format: 'der' }) : null
   if (ours === null ? seen.publicKey === null : seen.publicKey?.equals(ours)) return
   let done = ''
-  // In a key that was in use before, the version is disabled and nothing is ever deleted; a fresh one is withdrawn by the caller.
-  if (job.copy.seenGeneration > 0 && seen.enabled) {
+  // In a key that was in use before, the version is disabled (unless nothing more is to be sent) and nothing is ever deleted; a fresh one is withdrawn by the caller.
+  if (job.copy.seenGeneration > 0 && seen.enabled && !isCalledOff(job.copy)) {
     await job.keepLease()
     await job.connection.setVersionEnabled(remoteName, seen.remoteVersion, false).catch((error: unknown) => {
       if (!(error instanceof CloudError && error.kind === 'refused')) throw error

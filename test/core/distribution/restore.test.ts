@@ -386,6 +386,24 @@ describe('what is put right', () => {
     await asItShouldBe(name)
   })
 
+  it('disables nothing once it is only to be told, not even a version that came back with another key', async () => {
+    const name = await deliver('restore')
+    cloud.keys.delete(name)
+    cloud.disturb = ({ call }) => {
+      for (const version of cloud.keys.get(name) ?? []) version.publicKey = Buffer.from('somebody else')
+      if (call !== 'import') return undefined
+      return { error: new CloudError('unavailable', 'the answer was lost', { effect: 'unknown' }), effectAfterMs: 150 }
+    }
+    expect(await kinds()).toEqual(['missing'])
+    await until(async () => cloud.calls.at(-1)?.call === 'import')
+    const before = sent()
+    await expect(deliver('report')).rejects.toThrow('another public key')
+    await settled()
+    expect(await read()).toMatchObject({ state: 'stopped', reason: expect.stringContaining('another public key') })
+    expect(cloud.keys.get(name)?.map(({ enabled }) => enabled)).toEqual([true, true])
+    expect(sent()).toBe(before)
+  })
+
   it('is what stands in the way of a rotation as well', async () => {
     const name = await deliver('restore')
     cloud.keys.delete(name)

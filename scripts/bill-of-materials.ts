@@ -22,10 +22,10 @@ export interface Part {
 /** Names in `process.versions` that are numbers of interfaces, not parts. */
 const interfaces = ['modules', 'napi', 'node']
 
-/** What esbuild put into the bundle, the addon, and Node with its own parts; by name. Throws when a package does not say its licence. */
-export function partsOf(metafile: Metafile): Part[] {
+/** What esbuild put into the bundles, the addon, and Node with its own parts; by name. Throws when a package does not say its licence. */
+export function partsOf(bundles: readonly Metafile[]): Part[] {
   const folders = new Set<string>()
-  for (const input of Object.keys(metafile.inputs)) {
+  for (const input of bundles.flatMap(({ inputs }) => Object.keys(inputs))) {
     const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]
     if (folder !== undefined) folders.add(relative(repository, realpathSync(join(repository, folder))))
   }

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { frame } from '../src/binary/program.ts'
+import { rarePackageNames, rarePackagesSource } from '../src/binary/rare-packages.ts'
 import { billOfMaterials, licencesOf, partsOf } from './bill-of-materials.ts'
 import { bundle, embedded, plainImports, repository } from './bundle.ts'
 
@@ -32,19 +33,27 @@ const at = (name: string) => join(work, name)
 
 try {
   if (process.platform !== 'linux') throw new Error('the binary is made on Linux only')
+  // Identifiers stay, for the log's sake; with esbuild's `keepNames` instead, each function that is made costs a call.
   const small = { format: 'cjs', target: 'node26', minifyWhitespace: true, minifySyntax: true, lineLimit: 160 } as const
   const [before, after] = frame
-  const metafile = await bundle(
+  const program = { ...small, banner: { js: before }, footer: { js: after } }
+  const main = await bundle(
     {
-      ...small,
+      ...program,
       entryPoints: ['src/main.ts'],
       plugins: [plainImports],
+      external: [...rarePackageNames],
+      // So that "import()" of those is a "require" as well.
+      supported: { 'dynamic-import': false },
       outfile: at('main.cjs'),
-      banner: { js: before },
-      footer: { js: after },
     },
     { ...embedded(), 'src/store/sqlite/native-binding.ts': { file: 'src/binary/native-binding.ts' } },
   )
+  const rare = await bundle({
+    ...program,
+    stdin: { contents: rarePackagesSource(), resolveDir: repository },
+    outfile: at('rare.cjs'),
+  })
   await bundle({ ...small, entryPoints: ['src/binary/boot.ts'], outfile: at('boot.cjs') })
 
   copyFileSync(process.execPath, at('node'))
@@ -73,6 +82,7 @@ try {
     assets: {
       'main.cjs': at('main.cjs'),
       'main.cache': at('main.cache'),
+      'rare.cjs': at('rare.cjs'),
       'better_sqlite3.node': addon,
       'better_sqlite3.node.sha256': at('addon.sha256'),
     },
@@ -85,7 +95,7 @@ try {
   copyFileSync(at('keyferry'), `${binary}.new`)
   renameSync(`${binary}.new`, binary)
   const digest = sha256(binary)
-  const parts = partsOf(metafile)
+  const parts = partsOf([main, rare])
   writeFileSync(`${binary}.sha256`, `${digest}  keyferry\n`)
   writeFileSync(`${binary}.cdx.json`, `${JSON.stringify(billOfMaterials(parts, digest), null, 2)}\n`)
   writeFileSync(`${binary}.licences.txt`, licencesOf(parts))

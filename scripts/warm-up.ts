@@ -19,7 +19,7 @@ const sea = {
   getRawAsset: () => new Uint8Array(addon).buffer,
 }
 const require = createRequire(import.meta.url)
-const program = compileProgram(readFileSync(textFile, 'latin1'))
+const program = compileProgram<typeof import('../src/main.ts')>(readFileSync(textFile, 'latin1'))
 const { main } = program.run((name) => (name === 'node:sea' ? sea : require(name)))
 
 const folder = mkdtempSync(join(tmpdir(), 'keyferry-warm-up-'))

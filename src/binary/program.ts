@@ -3,20 +3,15 @@ import { constants, Script } from 'node:vm'
 /** What comes before and after the bundle (CommonJS, ASCII): Node's own frame around a module. */
 export const frame = ['(function (exports, require, module, __filename, __dirname) {', '\n})'] as const
 
-/** What `src/main.ts` exports. */
-interface Main {
-  main(args: string[]): Promise<void>
-}
-
-export interface Program {
-  /** Runs the bundle; `require` is for Node's own modules, which are all that it does not hold. */
-  run(require: (name: string) => unknown): Main
+export interface Program<Exports> {
+  /** Runs the bundle, and gives what it exports; `require` is for the modules that it does not hold. */
+  run(require: (name: string) => unknown): Exports
   /** The compiled code of all functions that were called so far: what `compileProgram` takes in another process. */
   compiledCode(): Buffer
 }
 
 /** Compiles a framed bundle, out of `compiled` where that fits: the same text, V8 and V8's flags; else from the text. */
-export function compileProgram(text: string, compiled?: Uint8Array): Program {
+export function compileProgram<Exports>(text: string, compiled?: Uint8Array): Program<Exports> {
   const script = new Script(text, {
     filename: 'keyferry.cjs',
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
@@ -27,7 +22,7 @@ export function compileProgram(text: string, compiled?: Uint8Array): Program {
       const module = { exports: {} }
       const body = script.runInThisContext() as (...names: unknown[]) => void
       body(module.exports, require, module, process.execPath, '/')
-      return module.exports as Main
+      return module.exports as Exports
     },
     compiledCode: () => script.createCachedData(),
   }

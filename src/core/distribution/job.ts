@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
-import { CloudError, type Connection } from '../kms/provider.ts'
+import { CloudError, type Connection, type Provider } from '../kms/provider.ts'
 import type { ProviderRegistry } from '../kms/registry.ts'
 import type { CopyRow, CopyStore, Lease } from '../store.ts'
 
@@ -45,14 +45,20 @@ export function leaseKeeper(
   }
 }
 
-/** The provider's times; a removal that no longer knows its provider takes the longest of all. */
+/** The provider's times, as a job goes by them; a removal that no longer knows its provider takes the longest of all. */
 export function timesOf(registry: ProviderRegistry, provider: string | undefined) {
   const all = provider === undefined ? registry.names().map((name) => registry.get(name)) : [registry.get(provider)]
+  const longest = (time: (one: Provider) => number) => Math.max(...all.map(time))
+  const callTimeoutMs = longest((one) => one.callTimeoutMs)
+  const lostAfterMs = callTimeoutMs + longest((one) => one.settleMs)
   return {
-    callTimeoutMs: Math.max(...all.map((one) => one.callTimeoutMs)),
-    settleMs: Math.max(...all.map((one) => one.settleMs)),
-    newestAfterMs: Math.max(...all.map((one) => one.newestAfterMs)),
-    recoveryMs: Math.max(...all.map((one) => one.recoveryMs)),
+    callTimeoutMs,
+    lostAfterMs,
+    newestAfterMs: longest((one) => one.newestAfterMs),
+    recoveryMs: Math.max(
+      lostAfterMs,
+      longest((one) => one.recoveryMs),
+    ),
   }
 }
 

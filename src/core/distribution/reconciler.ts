@@ -188,15 +188,13 @@ export class Reconciler {
           ? await connections.ofKms(kms)
           : undefined
     if (!connection) throw new KeyferryError('corrupt', 'a copy has neither a KMS nor settings of its own')
-    const { callTimeoutMs, settleMs, newestAfterMs, recoveryMs } = timesOf(registry, kms?.provider)
+    const { callTimeoutMs, ...times } = timesOf(registry, kms?.provider)
     const job: Job = {
       copy,
       lease,
       abandoned: copy.abandoned,
       connection,
-      lostAfterMs: callTimeoutMs + settleMs,
-      newestAfterMs,
-      recoveryMs: Math.max(recoveryMs, callTimeoutMs + settleMs),
+      ...times,
       keepLease: leaseKeeper(this.#parts, copy, lease, callTimeoutMs, () => this.#closing),
     }
     if (copy.desired === 'present') return await deliver(job, { context, store, keyring, pace: this.#pace })

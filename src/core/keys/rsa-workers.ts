@@ -13,10 +13,9 @@ export interface SealedKey {
 export type CreateWorker = (options: WorkerOptions) => Worker
 
 /**
- * Starts worker.ts from its text rather than its URL, so that the thread needs no TypeScript loader (worker.ts says what that saves).
+ * Starts worker.ts from its text rather than its URL, so that the thread needs no loader (worker.ts says what that saves).
  */
-export const createWorkerFromText: CreateWorker = (options) =>
-  new Worker(new URL(`data:text/javascript,${encodeURIComponent(workerSource())}`), options)
+export const createWorkerFromText: CreateWorker = (options) => new Worker(workerSource(), { ...options, eval: true })
 
 /** A group of worker threads of one priority, started one by one as work comes and stopped when idle. */
 export interface RsaWorkers {

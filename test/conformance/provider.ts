@@ -128,6 +128,9 @@ export function testProvider(name: string, start: () => Promise<ProviderHarness>
           [one.importId, true, first.remoteVersion],
           [two.importId, false, second.remoteVersion],
         ])
+        // Also without its versions, and disabled, which Azure shows in a list alone.
+        const brief = await connection.describe(remoteName, { latestOnly: true })
+        expect(present(brief).latest).toEqual(latest)
       })
 
       it('has versions that are read, enabled and disabled one by one', async () => {
@@ -156,6 +159,7 @@ export function testProvider(name: string, start: () => Promise<ProviderHarness>
         for (let times = 0; times < 3; times++) await connection.remove(remoteName)
         const { state } = await connection.describe(remoteName)
         expect(['absent', 'deleted']).toContain(state)
+        expect(await connection.describe(remoteName, { latestOnly: true })).toMatchObject({ state })
         await connection.remove(requestFor(harness).remoteName)
         const again = connection.importVersion(requestFor(harness, { remoteName }))
         if (state === 'deleted')

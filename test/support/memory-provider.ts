@@ -198,7 +198,7 @@ function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProvi
         if (cloud.recoveryTakesMs > 0) time.after(cloud.recoveryTakesMs, () => cloud.undelete(name))
         else cloud.undelete(name)
       }),
-    describe: (name): Promise<RemoteKey> =>
+    describe: (name, { latestOnly = false } = {}): Promise<RemoteKey> =>
       act({ call: 'describe', name }, () => {
         const gone = cloud.deleted.get(name)?.at(-1)
         if (gone) return { state: 'deleted', latest: { ...gone } }
@@ -208,7 +208,7 @@ function connect(cloud: MemoryCloud, settings: KmsSettings, options: MemoryProvi
         return {
           state: 'present',
           latest: { ...latest },
-          ...(cloud.listPermitted ? { versions: versions.map(listed) } : {}),
+          ...(cloud.listPermitted && !latestOnly ? { versions: versions.map(listed) } : {}),
         }
       }),
     readVersion: (name, version) =>

@@ -7,8 +7,8 @@ import { isCalledOff, isRestoration } from './drift.ts'
 import type { Job, Outcome } from './job.ts'
 import { checkDouble, checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
-import { newestWaits, nextStep, waitsFor } from './plan.ts'
-import { checkGone, recover, restorableBy, restoreAttributes } from './restore.ts'
+import { awaitsOnlyNewest, newestWaits, nextStep, waitsFor } from './plan.ts'
+import { checkGone, mayRestore, recover, restorableBy, restoreAttributes } from './restore.ts'
 import { nextName } from './service.ts'
 import { setStates } from './states.ts'
 
@@ -42,7 +42,9 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
   for (let renames = 0, settings = 0, recoveries = 0, restorations = 0; ; ) {
     await job.keepLease()
     const parallel = await connection.canListVersions()
-    const remote = await connection.describe(remoteName)
+    // What is missing there and may come again is told by a list alone.
+    const latestOnly = !mayRestore(copy) && awaitsOnlyNewest(await store.copies.versions(copy.id))
+    const remote = await connection.describe(remoteName, { latestOnly })
     if (recoveries > 0 && remote.state === 'present') {
       // The recovery has had its effect: nothing more can come of it.
       const newest = (await store.copies.versions(copy.id)).at(-1)

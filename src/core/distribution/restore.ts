@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import { CloudError, type RemoteKey, type RemoteVersion } from '../kms/provider.ts'
-import type { CopyStore, CopyVersionRow, KeyRow, KeyStore } from '../store.ts'
+import type { CopyRow, CopyStore, CopyVersionRow, KeyRow, KeyStore } from '../store.ts'
 import { attributeDifferences, changeOf } from './attributes.ts'
 import { isRestoration, isUntouchable } from './drift.ts'
 import { furtherReads } from './further-reads.ts'
@@ -17,12 +17,17 @@ export interface RestoreParts {
 /** How often a version is changed before the KMS is taken at its word that it keeps what it has. */
 const mostRounds = 3
 
+/** Whether what was done there by hand is put right at all: in a copy that was delivered once. */
+export function mayRestore({ repair, seenGeneration }: Pick<CopyRow, 'repair' | 'seenGeneration'>): boolean {
+  return repair === 'restore' && seenGeneration > 0
+}
+
 /**
  * What a job may put right. A key that is nowhere to be seen may be on its way there or back: that it is missing, or deleted, a look must have
  * found before. A version that is missing in a key that is there is asked for by its id as well.
  */
 export function restorableBy({ copy, connection }: Job, remote: RemoteKey): { recover: boolean; missing: boolean } {
-  const may = copy.repair === 'restore' && copy.seenGeneration > 0
+  const may = mayRestore(copy)
   const found = new Set(copy.drift.map(({ kind }) => kind))
   return {
     recover: may && found.has('deleted') && connection.recover !== undefined,

@@ -3,7 +3,7 @@ import { KeyferryError } from '../errors.ts'
 import { CloudError } from '../kms/provider.ts'
 import type { CopyStore } from '../store.ts'
 import type { Job, Outcome } from './job.ts'
-import { nextRemovalStep } from './plan.ts'
+import { nextRemovalStep } from './removal.ts'
 
 const settlePollMs = 1_000
 const mostDeletes = 3

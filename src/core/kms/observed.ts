@@ -86,8 +86,8 @@ export function observed(inner: Connection, place: CalledPlace, parts: ObservedP
         () => inner.setVersionEnabled(remoteName, remoteVersion, enabled),
         () => ({}),
       ),
-    describe: (remoteName) =>
-      call('describe', { remote_name: remoteName }, () => inner.describe(remoteName), remoteKeyShown),
+    describe: (remoteName, options) =>
+      call('describe', { remote_name: remoteName }, () => inner.describe(remoteName, options), remoteKeyShown),
     readVersion: (remoteName, remoteVersion) =>
       call(
         'read',

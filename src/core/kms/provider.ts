@@ -123,8 +123,8 @@ export interface Connection {
    */
   importVersion(request: ImportRequest): Promise<ReadVersion>
   setVersionEnabled(remoteName: string, remoteVersion: string, enabled: boolean): Promise<void>
-  /** What really is there. Lists versions only when permitted. */
-  describe(remoteName: string): Promise<RemoteKey>
+  /** What really is there. Lists versions only when permitted; `latestOnly`: and only where the current one cannot be had without. */
+  describe(remoteName: string, options?: { latestOnly?: boolean }): Promise<RemoteKey>
   /** Reads one version in full; undefined when it is not there. */
   readVersion(remoteName: string, remoteVersion: string): Promise<ReadVersion | undefined>
   /** Deletes the key with all versions. Deleting what is absent is no error. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nextRemovalStep, nextStep, type Situation } from '../../../src/core/distribution/plan.ts'
+import { awaitsOnlyNewest, nextStep, type Situation } from '../../../src/core/distribution/plan.ts'
+import { nextRemovalStep } from '../../../src/core/distribution/removal.ts'
 import type { ReadVersion, RemoteKey } from '../../../src/core/kms/provider.ts'
 import type { CopyVersionRow } from '../../../src/core/store.ts'
 
@@ -388,6 +389,21 @@ describe('the next step of a removal', () => {
     ],
   ])('%s', (_, more, step) => {
     expect(nextRemovalStep({ deleteSentAt: null, recoveryMs, ...situation(more), ...more })).toEqual(step)
+  })
+})
+
+describe('only the newest version is still to be sent', () => {
+  it.each<[string, CopyVersionRow[], boolean]>([
+    ['a rotation', [seenRow(1), seenRow(2), row(3)], true],
+    ['a first delivery has all before it', [row(1)], false],
+    ['two are missing', [seenRow(1), row(2), row(3)], false],
+    ['an older one is missing as well', [row(1), seenRow(2), row(3)], false],
+    ['it may have been sent', [seenRow(1), row(2, { sentAt: now - 1 })], false],
+    ['an older one may have been sent once more', [seenRow(1, { sentAt: 1 }), row(2)], false],
+    ['all are there', [seenRow(1), seenRow(2)], false],
+    ['none is known', [], false],
+  ])('%s', (_, versions, is) => {
+    expect(awaitsOnlyNewest(versions)).toBe(is)
   })
 })
 

@@ -62,7 +62,7 @@ export async function run(args: string[]): Promise<void> {
     gateway
       ?.reopen()
       .catch((error: unknown) => log('error', 'the audit log could not be opened anew', { error: String(error) }))
-    reloader?.reload()
+    void reloader?.reload()
   })
   const { startGateway } = await import('./gateway.ts')
   gateway = await startGateway({
@@ -81,7 +81,8 @@ export async function run(args: string[]): Promise<void> {
     issuerHosts: settings.issuers.allowedHosts,
     context: { ...systemContext, log },
   })
-  if (tls) reloader = new TlsReloader({ ...tls, replace: gateway.replaceTls, log })
+  const { replaceTls } = gateway
+  if (tls && replaceTls) reloader = new TlsReloader({ ...tls, replace: replaceTls, log })
   else if (!isLoopback(listen.host)) {
     log('warn', 'tokens and keys travel in the clear: other machines can reach this address, and it has no TLS')
   }

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { CommandError, exitCodes, systemCode } from '../config/exit-codes.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Context } from '../core/context.ts'
+import { KeyferryError } from '../core/errors.ts'
 import { checkedTls, type Tls } from '../serve/tls.ts'
 import { readText } from './files.ts'
 
@@ -51,8 +52,8 @@ export interface TlsReloadOptions {
   files: TlsFiles
   /** What is in use. */
   present: Tls
-  /** Takes another pair into use; undefined where that cannot be done. */
-  replace: ((tls: Tls) => void) | undefined
+  /** Takes another pair into use: `Served.replaceTls`. */
+  replace(tls: Tls): Promise<void>
   log: Context['log']
   /** How often the files are looked at, and how long they must rest before they are read, in ms. */
   everyMs?: number
@@ -73,6 +74,7 @@ export class TlsReloader {
   #seen = ''
   #timer: NodeJS.Timeout | undefined
   #stopped = false
+  #reloaded = Promise.resolve()
 
   constructor({ present, ...options }: TlsReloadOptions) {
     this.#options = { everyMs: 5_000, restMs: 1_000, ...options }
@@ -80,17 +82,21 @@ export class TlsReloader {
     this.#next(this.#options.everyMs)
   }
 
-  /** Reads the files now, as SIGHUP asks. */
-  reload(): void {
+  /** Reads the files now, as SIGHUP asks, one reading after the other. */
+  reload(): Promise<void> {
+    this.#reloaded = this.#reloaded.then(() => this.#reload())
+    return this.#reloaded
+  }
+
+  async #reload(): Promise<void> {
     const { files, log, replace } = this.#options
+    if (this.#stopped) return
     try {
       refuseEndless(files.cert, 'certificate')
       refuseEndless(files.key, 'private key')
       const tls = readTls(files)
       if (digest(tls) === this.#present) return
-      if (!replace)
-        throw new CommandError(exitCodes.config, 'here a new one is taken at a start only: restart the gateway')
-      replace(tls)
+      await replace(tls)
       this.#present = digest(tls)
       log('info', 'the TLS certificate was replaced', {
         file: files.cert,
@@ -98,7 +104,9 @@ export class TlsReloader {
       })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      log('error', 'the TLS certificate was not replaced, and the one before stays in use', { reason })
+      const lost = error instanceof KeyferryError && error.code === 'unavailable'
+      const then = lost ? 'nobody is served until SIGHUP asks for it again' : 'the one before stays in use'
+      log('error', `the TLS certificate was not replaced, and ${then}`, { reason })
     }
   }
 
@@ -119,7 +127,7 @@ export class TlsReloader {
     if (looks === this.#read) return this.#next(everyMs)
     if (!rests) return this.#next(restMs)
     this.#read = looks
-    if (!this.#stopped) this.reload()
+    await this.reload()
     this.#next(everyMs)
   }
 }

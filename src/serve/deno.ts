@@ -1,7 +1,7 @@
 import { clientAddressBehind } from './client-address.ts'
 import { listenError, withPort } from './node/listen.ts'
 import type { Fetches, NodeOptions, Served } from './node.ts'
-import { checkedTls } from './tls.ts'
+import { checkedTls, type Tls } from './tls.ts'
 
 /** What is used here of Deno's own API. */
 interface DenoApi {
@@ -26,45 +26,79 @@ export function denoApi(): DenoApi | undefined {
 
 const jsonHeaders = { 'Content-Type': 'application/json' }
 
+/** How long a port that this process has just let go is tried for, and how often, in ms. */
+const reopenMs = 10_000
+const reopenEveryMs = 5
+
 /**
  * Serves an app by `Deno.serve`, over TLS where a certificate is given. Deno knows the verb LIST, and answers by itself, without a body,
- * what never becomes a request; the limits of header and time are its own, and a certificate stays until the process ends: `Deno.serve`
- * takes none later. Throws as `serveNode` does.
+ * what never becomes a request; the limits of header and time are its own. It takes another certificate only with another listener, for
+ * which the port is free some milliseconds after the one before has closed. Throws as `serveNode` does.
  */
 export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Served> {
   const deno = denoApi()
   if (!deno) throw new Error('serveDeno was called outside Deno')
-  const { host, port, tls } = options
-  const pair = tls && checkedTls(tls)
+  const { host, tls } = options
   const clientAddress = clientAddressBehind(options.trustedProxies ?? [])
   const cut = new AbortController()
-  let server: ReturnType<DenoApi['serve']>
-  try {
-    server = deno.serve(
-      {
-        hostname: host,
-        port,
-        ...(pair && { cert: pair.cert, key: pair.key }),
-        signal: cut.signal,
-        onListen: () => {},
-        onError: () => new Response(errors('internal error'), { status: 500, headers: jsonHeaders }),
-      },
-      (request, { remoteAddr }) => {
-        const remoteAddress = clientAddress(remoteAddr.hostname, request.headers.get('x-forwarded-for'))
-        return app.fetch(request, { remoteAddress })
-      },
-    )
-  } catch (error) {
-    throw error instanceof Error ? listenError(error, host, port) : error
+  const listen = (port: number, pair: Tls | undefined) => {
+    try {
+      return deno.serve(
+        {
+          hostname: host,
+          port,
+          ...(pair && { cert: pair.cert, key: pair.key }),
+          signal: cut.signal,
+          onListen: () => {},
+          onError: () => new Response(errors('internal error'), { status: 500, headers: jsonHeaders }),
+        },
+        (request, { remoteAddr }) => {
+          const remoteAddress = clientAddress(remoteAddr.hostname, request.headers.get('x-forwarded-for'))
+          return app.fetch(request, { remoteAddress })
+        },
+      )
+    } catch (error) {
+      throw error instanceof Error ? listenError(error, host, port) : error
+    }
+  }
+  let server: ReturnType<typeof listen> | undefined = listen(options.port, tls && checkedTls(tls))
+  const { port } = server.addr
+  let closing = false
+  /** Those that take no more, until what they are answering is answered. */
+  const retiring = new Set<Promise<void>>()
+  const retire = () => {
+    if (!server) return
+    const retired: Promise<void> = server.shutdown().finally(() => retiring.delete(retired))
+    retiring.add(retired)
+    server = undefined
+  }
+  const reopen = async (pair: Tls) => {
+    for (let left = reopenMs; !closing && !server; left -= reopenEveryMs) {
+      try {
+        server = listen(port, pair)
+      } catch (error) {
+        if (left <= 0) throw error
+        await new Promise((go) => setTimeout(go, reopenEveryMs))
+      }
+    }
   }
   return {
-    url: `${tls ? 'https' : 'http'}://${withPort(host, server.addr.port)}`,
-    port: server.addr.port,
+    url: `${tls ? 'https' : 'http'}://${withPort(host, port)}`,
+    port,
     async close(graceMs) {
+      closing = true
       const end = setTimeout(() => cut.abort(), graceMs)
-      await server.shutdown()
+      retire()
+      await Promise.all(retiring)
       clearTimeout(end)
     },
+    ...(tls && {
+      async replaceTls(next: Tls) {
+        const pair = checkedTls(next)
+        retire()
+        await reopen(pair)
+      },
+    }),
   }
 }
 

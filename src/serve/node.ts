@@ -32,10 +32,10 @@ export interface Served {
   /** Takes no new connections, lets requests under way finish for up to `graceMs`, then cuts what is left. */
   close(graceMs: number): Promise<void>
   /**
-   * Uses another certificate for connections from now on; those that there are keep theirs. Not there without TLS, nor where the platform
-   * cannot do it. Throws `invalid` as `serveNode` does, and keeps the one before.
+   * Uses another certificate for connections from now on; requests under way keep theirs. Not there without TLS. Throws `invalid` as
+   * `serveNode` does, and keeps the one before; on Deno `unavailable` where it cannot listen any more: then nobody is served.
    */
-  replaceTls?(tls: Tls): void
+  replaceTls?(tls: Tls): Promise<void>
 }
 
 /** Anything that answers requests: a Hono app is one. */
@@ -77,7 +77,7 @@ export async function serveNode(app: Fetches, options: NodeOptions): Promise<Ser
     url: `${tls ? 'https' : 'http'}://${withPort(host, port)}`,
     port,
     close: (graceMs) => close(server, graceMs),
-    ...(secure && { replaceTls: (next) => secure.setSecureContext(checkedTls(next)) }),
+    ...(secure && { replaceTls: async (next) => secure.setSecureContext(checkedTls(next)) }),
   }
 }
 

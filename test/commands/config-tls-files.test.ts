@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { readTls, type TlsFiles, TlsReloader, tlsFiles } from '../../src/commands/tls-files.ts'
+import { readTls, type TlsFiles, TlsReloader, type TlsReloadOptions, tlsFiles } from '../../src/commands/tls-files.ts'
+import { KeyferryError } from '../../src/core/errors.ts'
 import { createThrowAwayAuthority } from '../../src/emulator/azurekeyvault/tls.ts'
 import type { Tls } from '../../src/serve/tls.ts'
 import { temporaryFolders } from './keyferry.ts'
@@ -48,14 +49,14 @@ describe('a certificate that is replaced', () => {
   }
 
   /** As little time as possible between two looks. */
-  const begin = (folder: string, options: { replace?: undefined; everyMs?: number } = {}) => {
+  const begin = (folder: string, options: Partial<TlsReloadOptions> = {}) => {
     files = { cert: join(folder, 'tls.crt'), key: join(folder, 'tls.key'), minVersion: 'TLSv1.3' }
     used = []
     logged = []
     reloader = new TlsReloader({
       files,
       present: readTls(files),
-      replace: (tls) => void used.push(tls),
+      replace: async (tls) => void used.push(tls),
       log: (level, message, { reason } = {}) => void logged.push(`${level}: ${message}${reason ? `: ${reason}` : ''}`),
       everyMs: 5,
       restMs: 5,
@@ -93,21 +94,21 @@ describe('a certificate that is replaced', () => {
     put(folder, pair(0))
     begin(folder)
     put(folder, pair(0))
-    reloader.reload()
+    await reloader.reload()
     await new Promise((resolve) => setTimeout(resolve, 60))
     put(folder, pair(0))
     await new Promise((resolve) => setTimeout(resolve, 60))
     expect([used, logged]).toEqual([[], []])
   })
 
-  test('by SIGHUP is taken at once', () => {
+  test('by SIGHUP is taken at once, and once', async () => {
     const folder = folders.make()
     put(folder, pair(0))
     begin(folder, { everyMs: 3_600_000 })
     put(folder, pair(1))
-    reloader.reload()
+    await Promise.all([reloader.reload(), reloader.reload()])
     expect(used).toEqual([{ ...pair(1), minVersion: 'TLSv1.3' }])
-    reloader.reload()
+    await reloader.reload()
     expect([used.length, logged]).toEqual([1, [done]])
   })
 
@@ -160,13 +161,20 @@ describe('a certificate that is replaced', () => {
     await vi.waitFor(() => expect(logged.at(-1)).toBe(`${kept}: ${reason}`), { timeout: 20_000 })
   })
 
-  test('where the platform cannot do it says that a restart is needed', () => {
+  test('and takes the port with it is said, and done again by SIGHUP', async () => {
     const folder = folders.make()
     put(folder, pair(0))
-    begin(folder, { replace: undefined, everyMs: 3_600_000 })
+    let tries = 0
+    const replace = async () => {
+      if (++tries === 1) throw new KeyferryError('unavailable', 'cannot listen on localhost:8200: it is in use')
+    }
+    begin(folder, { replace, everyMs: 3_600_000 })
     put(folder, pair(1))
-    reloader.reload()
-    expect(logged).toEqual([`${kept}: here a new one is taken at a start only: restart the gateway`])
+    await reloader.reload()
+    const lost = 'error: the TLS certificate was not replaced, and nobody is served until SIGHUP asks for it again'
+    expect(logged).toEqual([`${lost}: cannot listen on localhost:8200: it is in use`])
+    await reloader.reload()
+    expect([tries, logged.at(-1)]).toEqual([2, done])
   })
 
   test('after a stop is left alone', async () => {

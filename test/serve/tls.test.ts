@@ -50,7 +50,7 @@ describe('another certificate', () => {
       await wire.send(request(index === 0 ? 'GET' : 'LIST', '/'))
       expect((await wire.answers(1))[0]?.body).toBe('ok')
     }
-    replaceTls?.(other)
+    await replaceTls?.(other)
     expect(await serialAt(port)).not.toBe(before)
     for (const [index, wire] of wires.entries()) {
       await wire.send(request(index === 0 ? 'LIST' : 'GET', '/'))
@@ -70,7 +70,7 @@ describe('another certificate', () => {
       { cert: 'x', key: other.key },
       { cert: other.cert, key: '' },
     ]) {
-      expect(() => replaceTls?.(tls)).toThrow(
+      await expect(replaceTls?.(tls)).rejects.toThrow(
         'the TLS certificate or its key cannot be used: PEM of a matching pair is wanted',
       )
       expect(await serialAt(port)).toBe(before)
@@ -93,7 +93,7 @@ describe('the oldest version', () => {
     const newer = await serve({ tls: { ...one, minVersion: 'TLSv1.3' } })
     await expect(serialAt(newer.port, old)).rejects.toThrow()
     expect(await serialAt(newer.port)).toMatch(/ TLSv1\.3$/)
-    newer.replaceTls?.({ ...other, minVersion: 'TLSv1.3' })
+    await newer.replaceTls?.({ ...other, minVersion: 'TLSv1.3' })
     await expect(serialAt(newer.port, old)).rejects.toThrow()
   })
 })

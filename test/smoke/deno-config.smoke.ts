@@ -2,7 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect } from 'node:tls'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createThrowAwayAuthority } from '../../src/emulator/azurekeyvault/tls.ts'
 import { denoProgram, onDeno, onNode, repository } from './commands.ts'
 import { Served } from './served.ts'
 
@@ -50,4 +52,47 @@ test('on Deno, a trusted proxy is believed', async () => {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   const from = lines.map((line) => (JSON.parse(line) as { request: { remote_address: string } }).request.remote_address)
   expect(new Set(from)).toEqual(new Set(['203.0.113.9']))
+})
+
+test('on Deno, a new certificate is taken without a restart, and a request under way goes on', async () => {
+  const authority = await createThrowAwayAuthority()
+  const [first, second] = [await authority.issue(['localhost']), await authority.issue(['localhost'])]
+  const put = (pair: { cert: string; key: string }) => {
+    writeFileSync(join(folder, 'tls.crt'), pair.cert)
+    writeFileSync(join(folder, 'tls.key'), pair.key)
+  }
+  put(first)
+  const file = config(`tls: { cert: ${folder}/tls.crt, key: ${folder}/tls.key }\n`)
+  const gateway = await Served.start([program, ...args, 'serve', '--config', file], { cwd: repository, env })
+  const { port } = new URL(gateway.url)
+  const open = () =>
+    connect({ port: Number(port), host: '127.0.0.1', ca: authority.certificate, servername: 'localhost' })
+  const serial = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = open()
+      socket.once('secureConnect', () => {
+        resolve(socket.getPeerCertificate().serialNumber)
+        socket.destroy()
+      })
+      socket.once('error', reject)
+    })
+  const before = await serial()
+  const underWay = open()
+  const head =
+    'PUT /v1/sys/mounts/keys HTTP/1.1\r\nHost: localhost\r\nX-Vault-Token: stranger\r\nContent-Length: 2\r\n\r\n'
+  underWay.write(head)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+
+  writeFileSync(join(folder, 'tls.key'), second.key)
+  gateway.signal('SIGHUP')
+  await vi.waitFor(() => expect(gateway.said()).toContain('the one before stays in use'), { timeout: 20_000 })
+  expect(await serial()).toBe(before)
+
+  put(second)
+  await vi.waitFor(async () => expect(await serial()).not.toBe(before), { timeout: 20_000 })
+  const answer = new Promise<string>((resolve) => underWay.once('data', (data) => resolve(data.toString())))
+  underWay.write('{}')
+  expect(await answer).toMatch(/^HTTP\/1\.1 403 /)
+  underWay.destroy()
+  expect(await gateway.stop()).toBe(0)
 })

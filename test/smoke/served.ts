@@ -5,11 +5,14 @@ export class Served {
   readonly url: string
   readonly #child: ChildProcess
   readonly #ended: Promise<number | null>
+  /** All that it has said so far. */
+  readonly said: () => string
 
-  private constructor(url: string, child: ChildProcess, ended: Promise<number | null>) {
+  private constructor(url: string, child: ChildProcess, ended: Promise<number | null>, said: () => string) {
     this.url = url
     this.#child = child
     this.#ended = ended
+    this.said = said
   }
 
   /** `pattern`: what it says when it is ready, with the URL in its first group. Rejects when it ends before. */
@@ -31,7 +34,7 @@ export class Served {
       }
       void ended.then((code) => reject(new Error(`${program} ended with ${code}:\n${said}`)))
     })
-    return new Served(url, child, ended)
+    return new Served(url, child, ended, () => said)
   }
 
   /** One request of Vault's API; gives its status. */
@@ -43,6 +46,10 @@ export class Served {
     })
     await response.arrayBuffer()
     return response.status
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
   }
 
   /** Gives the exit code. */

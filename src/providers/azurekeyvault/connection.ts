@@ -103,10 +103,8 @@ export class VaultConnection implements Connection {
   async describe(remoteName: string, { latestOnly = false } = {}): Promise<RemoteKey> {
     const time = this.#time()
     const read = () => this.#get(remoteName, undefined, time).catch(hiddenByDisabling)
-    if (latestOnly) {
-      const latest = await read()
-      if (latest && !(latest instanceof VaultError)) return { state: 'present', latest }
-    }
+    const current = latestOnly ? await read() : undefined
+    if (current && !(current instanceof VaultError)) return { state: 'present', latest: current }
     // Side by side once it is known that listing is permitted: a look at a key with many versions takes as long as its list.
     const [latest, versions] =
       this.#listing === true

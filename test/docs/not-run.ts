@@ -21,7 +21,7 @@ export const notRun: Readonly<Record<string, Readonly<Record<string, string>>>> 
   'docs/performance.md': { '*': 'takes many minutes, and measures' },
   'docs/start.md': {
     './keyferry dev --env-file dev.env': 'runs until it is stopped; this test starts it, test/smoke/start.smoke.ts too',
-    './keyferry serve --data ./keys': 'runs until it is stopped; test/commands/client.test.ts logs in',
+    './keyferry serve --data ./keys': 'runs until it is stopped; test/commands/login.test.ts logs in',
   },
   'docs/migration.md': {
     '*': 'needs the Vault or Terraform command line, a Vault Enterprise or an Azure subscription',

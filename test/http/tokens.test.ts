@@ -1,58 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createApp } from '../../src/http/app.ts'
-import { type TestCore, testCore } from '../support/gateway.ts'
-import { type Gateway, gateway, outcome } from './gateway.ts'
-import { admin, as, dataOf, good, makeNamespace, type Send, tokenWith } from './tenants.ts'
+import { describe, expect, it } from 'vitest'
+import { type Gateway, outcome } from './gateway.ts'
+import { admin, as, dataOf, good, tokenWith } from './tenants.ts'
+import { authOf, clock, dead, denied, make, root, second, self, serveTwice, vault } from './token-gateways.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'keyferry-tokens-'))
-let late = 0
-let vault: Gateway
-/** Another process on the same database. */
-let second: TestCore & { send: Gateway['send'] }
-let root: Send
-beforeAll(async () => {
-  const file = join(folder, 'keyferry.db')
-  const context = { now: () => Date.now() + late }
-  vault = await gateway({}, { file, context })
-  const other = await testCore({ file, rootKey: vault.rootKey, context })
-  const app = createApp(other.core)
-  const send: Gateway['send'] = async (method, path, body, headers = {}) => {
-    const response = await app.request(`http://gateway/v1/${path}`, {
-      method,
-      headers: { 'x-vault-token': vault.rootToken, ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    })
-    return { status: response.status, text: await response.text(), headers: response.headers }
-  }
-  second = { ...other, send }
-  root = as(vault, vault.rootToken)
-  await good(root('PUT', 'keymgmt/key/k', { type: 'ecdsa-p256' }))
-})
-afterAll(async () => {
-  await second.close()
-  await vault.close()
-  rmSync(folder, { recursive: true })
-})
-
-interface Auth {
-  client_token: string
-  accessor: string
-  policies: string[]
-  lease_duration: number
-  renewable: boolean
-  token_type: string
-  orphan: boolean
-  num_uses: number
-}
-const authOf = (reply: { json: object }) => (reply.json as { auth: Auth }).auth
-const make = async (body: object, send: Send = root, path = 'create') =>
-  authOf(await good(send('POST', `auth/token/${path}`, body)))
-const self = async (token: string) => await as(vault, token)('GET', 'auth/token/lookup-self')
-const dead = [403, 'permission denied']
-const denied = [403, '1 error occurred:\n\t* permission denied\n\n']
+serveTwice()
 
 describe('a child', () => {
   it('has no more policies than its parent, unless a role or sudo gives more', async () => {
@@ -121,7 +72,7 @@ describe('a child', () => {
     const grandchild = await make({ policies: 'one', type: 'batch', ttl: '1h' }, as(vault, child.client_token))
     await good(as(vault, child.client_token)('POST', 'auth/token/renew-self', { increment: '2h' }))
     for (const { client_token } of [parent, child, grandchild]) expect((await self(client_token)).status).toBe(200)
-    late += 101_000
+    clock.late += 101_000
     for (const gateway of [vault, second]) {
       for (const { client_token } of [parent, child, grandchild]) {
         const reply = await gateway.send('GET', 'auth/token/lookup-self', undefined, { 'x-vault-token': client_token })
@@ -272,160 +223,5 @@ describe('revoking', () => {
     await good(root('POST', 'auth/token/revoke-orphan', { token: parent.client_token }))
     expect(outcome(await self(parent.client_token))).toEqual(dead)
     expect(dataOf(await self(child.client_token))).toMatchObject({ orphan: true })
-  })
-})
-
-describe('ids of another tenant', () => {
-  it('say nothing, wherever they are sent', async () => {
-    for (const namespace of ['a', 'b']) await makeNamespace(vault, namespace)
-    const alice = as(vault, await tokenWith(vault, 'a', admin), 'a')
-    const bobToken = await tokenWith(vault, 'b', admin)
-    const bob = as(vault, bobToken, 'b')
-    await good(bob('PUT', 'keymgmt/key/secret-name', { type: 'ecdsa-p256' }))
-    await good(
-      bob('PUT', 'keymgmt/kms/secret-kms', { provider: 'memory', key_collection: 'vault', credentials: { a: 'b' } }),
-    )
-    await good(bob('PUT', 'sys/auth/approle', { type: 'approle' }))
-    await good(alice('PUT', 'sys/auth/approle', { type: 'approle' }))
-    await good(bob('PUT', 'auth/approle/role/secret-role', { token_policies: 'default' }))
-    await good(alice('PUT', 'auth/approle/role/mine', { token_policies: 'default' }))
-    await good(bob('PUT', 'sys/policies/acl/secret-policy', { policy: admin }))
-    await good(bob('PUT', 'sys/quotas/rate-limit/secret-quota', { rate: 1000 }))
-    await good(bob('PUT', 'auth/token/roles/secret-token-role', {}))
-    await good(bob('PUT', 'sys/mounts/secret-mount', { type: 'keymgmt' }))
-    await good(bob('PUT', 'sys/namespaces/secret-space'))
-    const { secret_id, secret_id_accessor } = dataOf(await good(bob('PUT', 'auth/approle/role/secret-role/secret-id')))
-    const { role_id } = dataOf(await good(bob('GET', 'auth/approle/role/secret-role/role-id')))
-    const moved = dataOf(await good(bob('POST', 'sys/remount', { from: 'secret-mount', to: 'secret-moved' })))
-    const accessor = dataOf(await good(bob('GET', 'auth/token/lookup-self'))).accessor
-    // What there is, and one of the same kind that there is not: it begins and ends alike, since some may be key names.
-    const unlike = (id: string) =>
-      `${id.slice(0, 10)}${id.slice(10, -1).replace(/[0-9]/g, '7').replace(/[a-z]/g, 'e')}${id.slice(-1)}`
-    const pairs: [string, string][] = [
-      [bobToken, `${bobToken.slice(0, -20)}${'A'.repeat(20)}`],
-      [String(accessor), unlike(String(accessor))],
-      [String(secret_id), unlike(String(secret_id))],
-      [String(secret_id_accessor), '00000000-0000-4000-8000-000000000000'],
-      [String(role_id), '00000000-0000-4000-8000-000000000000'],
-      [String(moved.migration_id), '00000000-0000-4000-8000-000000000000'],
-      ...['name', 'kms', 'role', 'policy', 'quota', 'token-role', 'moved', 'space'].map((one): [string, string] => [
-        `secret-${one}`,
-        `nobody-${one}`,
-      ]),
-    ]
-    const requests = (id: string): [string, string, unknown?][] => [
-      ['GET', `keymgmt/key/${id}`],
-      ['LIST', `keymgmt/key/${id}/kms`],
-      ['GET', `keymgmt/kms/${id}`],
-      ['LIST', `keymgmt/kms/${id}/key`],
-      ['GET', `keymgmt/kms/${id}/diagnose`],
-      ['GET', `${id}/key/other`],
-      ['PUT', `keymgmt/key/${id}/rotate`, {}],
-      ['GET', `sys/policies/acl/${id}`],
-      ['GET', `sys/quotas/rate-limit/${id}`],
-      ['GET', `sys/namespaces/${id}`],
-      ['GET', `sys/mounts/${id}`],
-      ['GET', `sys/internal/ui/mounts/${id}`],
-      ['GET', `sys/remount/status/${id}`],
-      ['GET', `auth/token/roles/${id}`],
-      ['PUT', `auth/token/create/${id}`, {}],
-      ['GET', `auth/approle/role/${id}`],
-      ['LIST', `auth/approle/role/${id}/secret-id`],
-      ['POST', 'auth/token/lookup', { token: id }],
-      ['POST', 'auth/token/renew', { token: id }],
-      ['POST', 'auth/token/revoke', { token: id }],
-      ['POST', 'auth/token/revoke-orphan', { token: id }],
-      ['POST', 'sys/capabilities', { token: id, paths: 'x' }],
-      ['POST', 'auth/token/lookup-accessor', { accessor: id }],
-      ['POST', 'auth/token/renew-accessor', { accessor: id }],
-      ['POST', 'auth/token/revoke-accessor', { accessor: id }],
-      ['POST', 'sys/capabilities-accessor', { accessor: id, paths: 'x' }],
-      ['POST', 'auth/approle/role/mine/secret-id/lookup', { secret_id: id }],
-      ['POST', 'auth/approle/role/mine/secret-id-accessor/lookup', { secret_id_accessor: id }],
-      ['POST', 'auth/approle/role/mine/secret-id-accessor/destroy', { secret_id_accessor: id }],
-      ['POST', 'auth/approle/login', { role_id: id, secret_id: String(secret_id) }],
-      ['POST', 'auth/approle/login', { role_id: String(role_id), secret_id: id }],
-      ['POST', 'sys/wrapping/lookup', { token: id }],
-      ['POST', 'sys/wrapping/unwrap', { token: id }],
-    ]
-    const masked = (text: string, id: string) => text.replaceAll(id, '…').replace(/"request_id":"[^"]*"/, '')
-    for (const [there, nowhere] of pairs) {
-      const [real, made] = [requests(there), requests(nowhere)]
-      for (const [index, request] of real.entries()) {
-        const one = await alice(...request)
-        const other = await alice(...(made[index] as [string, string, unknown?]))
-        expect([request, one.status, masked(one.text, there)]).toEqual([
-          request,
-          other.status,
-          masked(other.text, nowhere),
-        ])
-        expect(one.status).not.toBe(200)
-      }
-    }
-    // And all of it is as it was.
-    expect((await bob('GET', 'keymgmt/key/secret-name')).status).toBe(200)
-    expect((await good(bob('POST', 'auth/approle/login', { role_id, secret_id }))).status).toBe(200)
-    expect((await bob('GET', 'auth/token/lookup-self')).status).toBe(200)
-  })
-})
-
-describe('signing keys', () => {
-  const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
-  const published = async () => {
-    const response = await vault.app.request('http://gateway/oauth/jwks')
-    return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid)
-  }
-
-  it('rotate with overlap: published before they sign, and good for what they signed', async () => {
-    const [old] = await published()
-    const before = await make({ policies: 'one' })
-    expect(kidOf(before.client_token)).toBe(old)
-    const rotated = dataOf(await good(root('POST', 'sys/rotate/signing-key')))
-    expect(await published()).toEqual([rotated.kid, old])
-    expect(kidOf((await make({ policies: 'one' })).client_token)).toBe(old)
-    expect((await root('POST', 'sys/rotate/signing-key')).status).toBe(400)
-    late += 10 * 60_000 + 1_000
-    // In both processes from the same time on, which each takes what the other signed.
-    const mine = await make({ policies: 'one' })
-    const made = await second.send('POST', 'auth/token/create', { policies: 'one' })
-    const theirs = JSON.parse(made.text).auth.client_token
-    expect([kidOf(mine.client_token), kidOf(theirs)]).toEqual([rotated.kid, rotated.kid])
-    for (const gateway of [vault, second]) {
-      for (const token of [before.client_token, mine.client_token, theirs, vault.rootToken]) {
-        expect(
-          (await gateway.send('GET', 'auth/token/lookup-self', undefined, { 'x-vault-token': token })).status,
-        ).toBe(200)
-      }
-    }
-    const keys = dataOf(await root('GET', 'sys/rotate/signing-key')).keys
-    expect(keys).toMatchObject([
-      { kid: rotated.kid, retired_time: null },
-      { kid: old, retired_time: rotated.signs_from },
-    ])
-    expect(JSON.stringify(keys)).not.toMatch(/"(d|box|x|y)"/)
-  })
-
-  it('are no tenant’s business', async () => {
-    const alice = as(vault, await tokenWith(vault, 'a', admin), 'a')
-    for (const method of ['GET', 'POST']) {
-      expect(outcome(await alice(method, 'sys/rotate/signing-key'))).toEqual([404, 'unsupported path'])
-    }
-    expect(await published()).toHaveLength(2)
-  })
-
-  it('are forgotten once no token of theirs can be good', async () => {
-    const [newest] = await published()
-    const early = late
-    late += 10 * 365 * 86_400_000
-    expect(await vault.core.signingKeys.prune()).toBe(0)
-    late += 2 * 86_400_000
-    expect(await vault.core.signingKeys.prune()).toBe(1)
-    expect(await published()).toEqual([newest])
-    late = early
-    // What it signed is no token any more, here and in the other process.
-    vault.core.authenticator.forget()
-    for (const gateway of [vault, second]) {
-      expect((await gateway.send('GET', 'auth/token/lookup-self')).status).toBe(403)
-    }
   })
 })

@@ -62,6 +62,7 @@ const copy: CopyRow = {
   distributedAt: now,
   settingsBox: null,
   deleteSentAt: null,
+  recoverySentAt: null,
   leaseOwner: null,
   leaseUntil: 0,
   fence: 0,

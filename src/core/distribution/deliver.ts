@@ -7,7 +7,7 @@ import { isCalledOff, isRestoration } from './drift.ts'
 import type { Job, Outcome } from './job.ts'
 import { checkDouble, checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
-import { awaitsOnlyNewest, newestWaits, nextStep, waitsFor } from './plan.ts'
+import { awaitsOnlyNewest, nextStep, waitsFor } from './plan.ts'
 import { checkGone, mayRestore, recover, restorableBy, restoreAttributes } from './restore.ts'
 import { nextName } from './service.ts'
 import { setStates } from './states.ts'
@@ -39,16 +39,16 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
     throw new KeyferryError('corrupt', 'a copy that should be present has no key of its namespace')
   let remoteName = copy.remoteName
   const calledOff = isCalledOff(copy)
-  for (let renames = 0, settings = 0, recoveries = 0, restorations = 0; ; ) {
+  let { recoverySentAt } = copy
+  for (let rounds = 0, renames = 0, settings = 0, restorations = 0; ; rounds++) {
     await job.keepLease()
     const parallel = await connection.canListVersions()
-    // What is missing there and may come again is told by a list alone.
-    const latestOnly = !mayRestore(copy) && awaitsOnlyNewest(await store.copies.versions(copy.id))
+    // What is missing there and may come again is told by a list alone; and so is what others made while this was sending.
+    const latestOnly = rounds === 0 && !mayRestore(copy) && awaitsOnlyNewest(await store.copies.versions(copy.id))
     const remote = await connection.describe(remoteName, { latestOnly })
-    if (recoveries > 0 && remote.state === 'present') {
-      // The recovery has had its effect: nothing more can come of it.
-      const newest = (await store.copies.versions(copy.id)).at(-1)
-      if (newest) await store.copies.notSent(lease, newest.version)
+    if (recoverySentAt !== null && remote.state === 'present') {
+      recoverySentAt = null
+      await store.copies.recoverySent(lease, null)
     }
     const versions = await store.copies.versions(copy.id)
     await checkDouble(job, parts, key, remoteName, versions.at(-1), remote)
@@ -58,6 +58,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
       delivered: copy.seenGeneration > 0,
       remoteName,
       remote,
+      recoverySentAt,
       parallel,
       now: context.now(),
       lostAfterMs: job.lostAfterMs,
@@ -84,8 +85,7 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
       case 'stop':
         throw new KeyferryError('refused', step.why)
       case 'recover':
-        recoveries += 1
-        await recover(job, parts, remoteName, versions)
+        recoverySentAt = await recover(job, parts, remoteName, recoverySentAt)
         break
       case 'adopt':
         for (const { version, remote: found } of step.found) {
@@ -115,10 +115,6 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
         await checkGone(job, parts, key, remoteName, remote, versions, rows)
         const nameTaken = await importAll(job, parts, key, remoteName, rows)
         if (nameTaken) remoteName = await rename(job, parts, remoteName, ++renames)
-        // All but the newest are there: a look now would only tell to wait, and be made again after it.
-        else if (parallel && job.newestAfterMs > 0 && rows.at(-1) !== versions.at(-1)) {
-          return { again: true, at: context.now() + job.newestAfterMs, why: newestWaits }
-        }
         break
       }
     }

@@ -10,6 +10,8 @@ export interface Situation {
   delivered: boolean
   remoteName: string
   remote: RemoteKey
+  /** When a recovery was last sent that may still have its effect; null: none is out. */
+  recoverySentAt: number | null
   /** Imports may run side by side, since a listing finds every lost answer. */
   parallel: boolean
   now: number
@@ -51,6 +53,9 @@ export function nextStep(situation: Situation): Step {
   const until = Math.max(0, ...versions.map((row) => (row.sentAt === null ? 0 : row.sentAt + situation.lostAfterMs)))
   if (until > situation.now) return { do: 'wait', until, why: waitsFor('an import') }
 
+  const recoveredUntil = (situation.recoverySentAt ?? Number.NEGATIVE_INFINITY) + situation.lostAfterMs
+  if (remote.state !== 'present' && recoveredUntil > situation.now)
+    return { do: 'wait', until: recoveredUntil, why: recoveryWaits }
   if (begun && remote.state === 'deleted' && restore.recover && isOurs(situation.versions, remote.latest))
     return { do: 'recover' }
   if (begun && remote.state !== 'present' && !(remote.state === 'absent' && restore.missing))
@@ -83,6 +88,9 @@ export function awaitsOnlyNewest(versions: readonly CopyVersionRow[]): boolean {
     versions.every((row) => row.sentAt === null && (row.remoteVersion === null) === (row === newest))
   )
 }
+
+/** Why nothing is done after a recovery was asked for. */
+export const recoveryWaits = 'the deleted key is being recovered: waiting until it is there'
 
 /** Why nothing is done after a call whose answer was lost. */
 export function waitsFor(call: string): string {
@@ -142,8 +150,7 @@ function goneIn(versions: readonly CopyVersionRow[], remote: RemoteKey): (row: C
 }
 
 /** Why a copy whose older versions are there waits before its newest is sent. */
-export const newestWaits =
-  'the newest version is imported some time after those before it, so that it becomes the current one'
+const newestWaits = 'the newest version is imported some time after those before it, so that it becomes the current one'
 
 /**
  * The newest comes last; and before what a rotation has just made, the newest that there was: `newestPlaced`. Else those before it could

@@ -1,6 +1,5 @@
 import type { RemoteVersion } from '../kms/provider.ts'
-import type { CopyVersionRow } from '../store.ts'
-import { type Situation, waitsFor } from './plan.ts'
+import { recoveryWaits, type Situation, waitsFor } from './plan.ts'
 
 /** What may be done about a copy that should be gone. */
 export type RemovalStep =
@@ -9,30 +8,24 @@ export type RemovalStep =
   | { do: 'wait'; until: number; why: string }
   | { do: 'stop'; why: string }
 
-/** Why a key that is gone is not yet forgotten. */
-const recoveryWaits = 'the deleted key was to be recovered before: waiting until it can no longer come back'
-
 /**
  * Decides the next step toward a copy that should be absent. A delete is only told after our own import id was seen, and never where
  * a version of somebody else is known.
  */
 export function nextRemovalStep(
   situation: Omit<Situation, 'minEnabledVersion' | 'delivered' | 'parallel' | 'newestAfterMs' | 'restore'> & {
-    /** How long a recovery may take, in ms: a version whose place is known and that counts as sent may be one. */
+    /** How long a recovery may take to have its effect, in ms. */
     recoveryMs: number
     /** When a delete was last sent by work before this whose answer may be lost; null: none was. */
     deleteSentAt: number | null
   },
 ): RemovalStep {
-  const { versions, remote, remoteName, now, lostAfterMs, recoveryMs, deleteSentAt } = situation
+  const { versions, remote, remoteName, now, lostAfterMs, recoveryMs, recoverySentAt, deleteSentAt } = situation
   if (remote.state !== 'present') {
-    const until = (ms: number, rows: readonly CopyVersionRow[]) =>
-      Math.max(0, ...rows.flatMap(({ sentAt }) => (sentAt === null ? [] : sentAt + ms)))
-    const importUntil = until(lostAfterMs, versions)
-    if (importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
-    // Where a delete was sent, the key was there before: what was to be recovered had come back.
-    const recovered = deleteSentAt === null ? versions.filter((row) => row.remoteVersion !== null) : []
-    const recoveryUntil = until(recoveryMs, recovered)
+    const imports = versions.flatMap((row) => row.sentAt ?? [])
+    const importUntil = Math.max(0, ...imports) + lostAfterMs
+    if (imports.length > 0 && importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
+    const recoveryUntil = recoverySentAt === null ? 0 : recoverySentAt + recoveryMs
     // It is looked for in between, since it takes seconds as a rule.
     if (recoveryUntil > now)
       return { do: 'wait', until: Math.min(recoveryUntil, now + lostAfterMs), why: recoveryWaits }

@@ -93,25 +93,27 @@ export async function restoreAttributes(
 }
 
 /**
- * Asks for a deleted key to be had again. As long as that may take effect, the newest version counts as sent: whoever is to remove the key
- * must not take it for gone. Throws what the cloud answered.
+ * Asks for a deleted key to be had again. That it did is kept until the key is there again: whoever is to remove the key must not take it
+ * for gone before. `before`: when it was asked for before, which counts on where this one certainly had no effect. Throws what the cloud
+ * answered.
  */
 export async function recover(
   { copy, lease, connection, ...job }: Job,
   { context, store }: RestoreParts,
   remoteName: string,
-  versions: readonly CopyVersionRow[],
-): Promise<void> {
-  const newest = versions.at(-1)
-  if (!newest || !connection.recover) throw new KeyferryError('corrupt', `copy ${copy.id} has no version to recover`)
+  before: number | null,
+): Promise<number> {
+  if (!connection.recover) throw new KeyferryError('corrupt', `copy ${copy.id} is in a KMS that recovers nothing`)
   await job.keepLease()
-  await store.copies.sent(lease, newest.version, context.now())
+  const sentAt = context.now()
+  await store.copies.recoverySent(lease, sentAt)
   try {
     await connection.recover(remoteName)
   } catch (error) {
-    if (error instanceof CloudError && error.effect === 'none') await store.copies.notSent(lease, newest.version)
+    if (error instanceof CloudError && error.effect === 'none') await store.copies.recoverySent(lease, before)
     throw error
   }
+  return sentAt
 }
 
 /**

@@ -96,6 +96,7 @@ export class DistributionService {
       distributedAt: now,
       settingsBox: null,
       deleteSentAt: null,
+      recoverySentAt: null,
       leaseOwner: null,
       leaseUntil: 0,
       fence: 0,

@@ -23,10 +23,15 @@ export async function withdraw(
     await store.copies.drop(lease, context.now())
     return { again: false }
   }
+  let { recoverySentAt } = copy
   for (let deletes = 0; ; ) {
     await job.keepLease()
     await connection.canListVersions()
     const remote = await connection.describe(copy.remoteName)
+    if (recoverySentAt !== null && remote.state === 'present') {
+      recoverySentAt = null
+      await store.copies.recoverySent(lease, null)
+    }
     const step = nextRemovalStep({
       versions,
       remoteName: copy.remoteName,
@@ -34,6 +39,7 @@ export async function withdraw(
       now: context.now(),
       lostAfterMs: job.lostAfterMs,
       recoveryMs: job.recoveryMs,
+      recoverySentAt,
       deleteSentAt: copy.deleteSentAt,
     })
     if (step.do === 'stop') throw new KeyferryError('refused', step.why)

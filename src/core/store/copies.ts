@@ -25,6 +25,8 @@ export interface CopyRow {
   settingsBox: Buffer | null
   /** When a delete was last sent whose effect is not known; null: none is out. */
   deleteSentAt: number | null
+  /** When a recovery of the deleted key was last sent that may still have its effect; null: none is out. */
+  recoverySentAt: number | null
   leaseOwner: string | null
   leaseUntil: number
   fence: number
@@ -166,12 +168,14 @@ export interface CopyStore {
   extend(lease: Lease, until: number): Promise<void>
   release(lease: Lease): Promise<void>
   rename(lease: Lease, remoteName: string): Promise<void>
-  /** An import is about to be sent, also of a version that has a place where nothing is any more; or a recovery of all, for the newest. */
+  /** An import is about to be sent, also of a version that has a place where nothing is any more. */
   sent(lease: Lease, version: number, at: number): Promise<void>
   /** It certainly had no effect, or has had it: none is out any more. */
   notSent(lease: Lease, version: number): Promise<void>
   /** A delete is about to be sent (`at`), or certainly had no effect (null). */
   deleteSent(lease: Lease, at: number | null): Promise<void>
+  /** A recovery is about to be sent (`at`), or has had its effect (null), or had none, and one before it counts (its time). */
+  recoverySent(lease: Lease, at: number | null): Promise<void>
   seen(lease: Lease, version: number, seen: { remoteVersion?: string; at?: number; enabled: boolean }): Promise<void>
   /** The state of these versions is about to be set: until it is seen, it may be either. */
   settingState(lease: Lease, versions: readonly number[]): Promise<void>

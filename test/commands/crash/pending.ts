@@ -44,7 +44,8 @@ export async function recordDistributions(file: string, rootKeyFile: string, cou
           ...{ id: randomUUID(), ...scope, keyId: id, kmsId, collection: `https://${vault}.vault.azure.net` },
           ...{ remoteName: `pending-${number}`, protection: 'hsm', purposes: ['sign'], options: {}, repair: 'report' },
           ...{ desired: 'present', generation: 1, seenGeneration: 0, state: 'pending', reason: null, attempts: 0 },
-          ...{ nextAttemptAt: now, distributedAt: now, settingsBox: null, deleteSentAt: null, drift: [] },
+          ...{ nextAttemptAt: now, distributedAt: now, settingsBox: null, drift: [] },
+          ...{ deleteSentAt: null, recoverySentAt: null },
           ...{ leaseOwner: null, leaseUntil: 0, fence: 0, nextLookAt: now + 24 * 3_600_000, lookedAt: null },
         }
         await store.copies.create(copy, randomUUID())

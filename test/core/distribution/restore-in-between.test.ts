@@ -14,7 +14,6 @@ import {
   read,
   sent,
   settled,
-  start,
   until,
 } from './restore-gateway.ts'
 
@@ -33,42 +32,6 @@ describe('what is put right', () => {
     await settled()
     await asItShouldBe(name)
     expect(await found()).toEqual([])
-  })
-
-  it('does not come back after a removal, where the answer to a recovery was lost', async () => {
-    const name = await deliver('restore')
-    cloud.softDelete(name)
-    const { disturb } = cloud
-    cloud.disturb = (call) =>
-      call.call === 'recover'
-        ? { error: new CloudError('unavailable', 'the answer was lost', { effect: 'unknown' }), effectAfterMs: 200 }
-        : disturb(call)
-    expect(await kinds()).toEqual(['deleted'])
-    await until(async () => cloud.calls.some(({ call }) => call === 'recover'))
-    const { core, scope, waiting } = gateway
-    expect(await core.distribution.remove(scope, 'prod', 'orders', waiting)).toEqual([])
-    await new Promise((go) => setTimeout(go, 250))
-    expect([cloud.keys.size, cloud.deleted.size]).toEqual([0, 0])
-  })
-
-  it('does not come back after a removal, where a recovery takes longer than any other call', async () => {
-    await gateway.close()
-    await start((provider) => ({ ...provider, recoveryMs: 8_000 }))
-    const name = await deliver('restore')
-    cloud.softDelete(name)
-    cloud.recoveryTakesMs = 800
-    expect(await kinds()).toEqual(['deleted'])
-    await until(async () => cloud.calls.some(({ call }) => call === 'recover'))
-    const { core, scope } = gateway
-    const [warning] = await core.distribution.remove(scope, 'prod', 'orders', { deadline: Date.now() + 400 })
-    expect(warning).toMatch(/still going on/)
-    await until(async () => cloud.deleted.size === 0)
-    await until(async () => cloud.keys.size === 0)
-    await until(async () => {
-      const ids = await core.operations.list(scope)
-      const all = await Promise.all(ids.map((id) => core.operations.read(scope, id)))
-      return all.every(({ state }) => state !== 'pending')
-    })
   })
 
   it('takes no other name where the old one is held by a deleted key that cannot be seen', async () => {

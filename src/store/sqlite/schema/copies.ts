@@ -34,6 +34,8 @@ export const copies = sqliteTable(
     settingsBox: blob('settings_box', { mode: 'buffer' }),
     /** When a delete was last sent whose effect is not known; null: none is out. */
     deleteSentAt: integer('delete_sent_at'),
+    /** When a recovery of the deleted key was last sent that may still have its effect; null: none is out. */
+    recoverySentAt: integer('recovery_sent_at'),
     leaseOwner: text('lease_owner'),
     leaseUntil: integer('lease_until').notNull(),
     fence: integer().notNull(),

@@ -1,0 +1,1 @@
+ALTER TABLE `copies` ADD `recovery_sent_at` integer;

@@ -100,9 +100,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       replaceTls: server.replaceTls,
       close: async (graceMs) => {
         stopCollecting?.()
-        await server.close(graceMs)
-        await core.close()
-        store.close()
+        try {
+          await server.close(graceMs)
+        } finally {
+          await core.close()
+          store.close()
+        }
       },
     }
   } catch (error) {

@@ -104,8 +104,11 @@ export class TlsReloader {
       })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
+      if (this.#stopped) return
       const lost = error instanceof KeyferryError && error.code === 'unavailable'
-      const then = lost ? 'nobody is served until SIGHUP asks for it again' : 'the one before stays in use'
+      // Whatever the files hold by then is taken at the next look.
+      if (lost) this.#present = this.#read = ''
+      const then = lost ? 'nobody is served: it is tried again and again' : 'the one before stays in use'
       log('error', `the TLS certificate was not replaced, and ${then}`, { reason })
     }
   }

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemCode } from '../config/exit-codes.ts'
+import { KeyferryError } from '../core/errors.ts'
 import { clientAddressBehind } from './client-address.ts'
 import { listenError, withPort } from './node/listen.ts'
 import type { Fetches, NodeOptions, Served } from './node.ts'
-import { checkedTls, type Tls } from './tls.ts'
+import { checkedTls, type Tls, unusableTls } from './tls.ts'
 
 /** What is used here of Deno's own API. */
 interface DenoApi {
@@ -11,7 +14,6 @@ interface DenoApi {
       port: number
       cert?: string
       key?: string
-      signal: AbortSignal
       onListen(): void
       onError(error: unknown): Response
     },
@@ -25,6 +27,8 @@ export function denoApi(): DenoApi | undefined {
 }
 
 const jsonHeaders = { 'Content-Type': 'application/json' }
+
+type DenoServer = ReturnType<DenoApi['serve']>
 
 /** How long a port that this process has just let go is tried for, and how often, in ms. */
 const reopenMs = 10_000
@@ -40,15 +44,13 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
   if (!deno) throw new Error('serveDeno was called outside Deno')
   const { host, tls } = options
   const clientAddress = clientAddressBehind(options.trustedProxies ?? [])
-  const cut = new AbortController()
-  const listen = (port: number, pair: Tls | undefined) => {
+  const listen = (port: number, pair: Tls | undefined): DenoServer => {
     try {
       return deno.serve(
         {
           hostname: host,
           port,
           ...(pair && { cert: pair.cert, key: pair.key }),
-          signal: cut.signal,
           onListen: () => {},
           onError: () => new Response(errors('internal error'), { status: 500, headers: jsonHeaders }),
         },
@@ -58,10 +60,14 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
         },
       )
     } catch (error) {
-      throw error instanceof Error ? listenError(error, host, port) : error
+      if (!(error instanceof Error)) throw error
+      // Deno takes fewer kinds of certificates and keys than Node, and says so when it is to listen.
+      const isTls = pair && systemCode(error) === undefined && error.name !== 'NotCapable'
+      throw isTls ? unusableTls(error, `, of a kind that Deno takes: ${error.message}`) : listenError(error, host, port)
     }
   }
-  let server: ReturnType<typeof listen> | undefined = listen(options.port, tls && checkedTls(tls))
+  let present = tls && checkedTls(tls)
+  let server: DenoServer | undefined = listen(options.port, present)
   const { port } = server.addr
   let closing = false
   /** Those that take no more, until what they are answering is answered. */
@@ -72,13 +78,14 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
     retiring.add(retired)
     server = undefined
   }
-  const reopen = async (pair: Tls) => {
-    for (let left = reopenMs; !closing && !server; left -= reopenEveryMs) {
+  const reopen = async (pair: Tls | undefined) => {
+    for (const end = Date.now() + reopenMs; !closing; ) {
       try {
         server = listen(port, pair)
+        return
       } catch (error) {
-        if (left <= 0) throw error
-        await new Promise((go) => setTimeout(go, reopenEveryMs))
+        if (systemCode((error as Error).cause) !== 'EADDRINUSE' || Date.now() > end) throw error
+        await sleep(reopenEveryMs)
       }
     }
   }
@@ -87,16 +94,21 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
     port,
     async close(graceMs) {
       closing = true
-      const end = setTimeout(() => cut.abort(), graceMs)
       retire()
-      await Promise.all(retiring)
-      clearTimeout(end)
+      // What is not answered by then ends with the process.
+      await Promise.race([Promise.all(retiring), sleep(graceMs)])
     },
     ...(tls && {
       async replaceTls(next: Tls) {
         const pair = checkedTls(next)
         retire()
-        await reopen(pair)
+        try {
+          await reopen(pair)
+          present = pair
+        } catch (error) {
+          if (error instanceof KeyferryError && error.code === 'invalid') await reopen(present)
+          throw error
+        }
       },
     }),
   }

@@ -17,12 +17,13 @@ export function checkedTls({ cert, key, minVersion = 'TLSv1.2' }: Tls): Required
     // The line before takes a chain without a key, and on Deno it takes anything.
     if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key, minVersion }
   } catch (cause) {
-    throw unusable(cause)
+    throw unusableTls(cause)
   }
-  throw unusable()
+  throw unusableTls()
 }
 
-function unusable(cause?: unknown): KeyferryError {
-  const problem = 'the TLS certificate or its key cannot be used: PEM of a matching pair is wanted'
+/** What is said of a certificate and a key that are no good, whoever found it, and in which way. */
+export function unusableTls(cause?: unknown, more = ''): KeyferryError {
+  const problem = `the TLS certificate or its key cannot be used: PEM of a matching pair is wanted${more}`
   return new KeyferryError('invalid', problem, { cause })
 }

@@ -26,7 +26,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'src/emulator/azurekeyvault/': ['src/emulator/azurekeyvault/', 'node:', 'zod', '@peculiar/x509', 'jose'],
   'src/http/': ['src/http/', 'src/web/', 'src/core/', 'hono', 'zod'],
   'src/web/': ['src/web/', 'hono'],
-  'src/client/': ['src/client/', 'src/config/exit-codes.ts', 'node:'],
+  'src/client/': ['src/client/', 'src/config/exit-codes.ts', 'src/config/listen.ts', 'node:'],
   'src/serve/': ['src/serve/', 'src/http/', 'src/core/', 'node:', 'hono', '@hono/node-server'],
   'src/config/': ['src/config/', 'src/core/', 'src/providers/azurekeyvault/options.ts', 'node:', 'zod', 'yaml'],
 }

@@ -1,6 +1,8 @@
 import { request as plain } from 'node:http'
 import { request as overTls } from 'node:https'
 import { CommandError, exitCodes } from '../config/exit-codes.ts'
+import { readAnswer } from './answer-text.ts'
+import { warnInTheClear } from './clear-text.ts'
 import type { Gateway } from './gateway.ts'
 import { unreachable } from './unreachable.ts'
 
@@ -27,8 +29,8 @@ const timeoutMs = 120_000
 
 /**
  * One request of Vault's API. `path` is below `/v1/`; `query` is behind it. Throws a `CommandError` (2) where nothing answers, or not as a
- * gateway does, or from elsewhere: a redirection is not followed, since that would carry the token to another host. A refusal is an answer
- * like any other.
+ * gateway does, or more than `longestAnswer`, or from elsewhere: a redirection is not followed, since that would carry the token to another
+ * host. A refusal is an answer like any other. Warns on standard error where a secret went in the clear.
  */
 export async function ask(
   gateway: Gateway,
@@ -39,7 +41,7 @@ export async function ask(
   const url = new URL(`/v1/${path.split('/').map(encodeURIComponent).join('/')}`, gateway.address)
   for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
   const { status, text, retryAfter, location } = await send(gateway, method, url, body).catch((error: unknown) => {
-    throw unreachable(gateway.address, error)
+    throw error instanceof CommandError ? error : unreachable(gateway.address, error)
   })
   if (status >= 300 && status < 400) throw elsewhere(gateway.address, status, location)
   return { status, body: text === '' ? undefined : parse(gateway.address, status, text), retryAfter }
@@ -62,18 +64,12 @@ function send(
   const tls = { ...(gateway.ca !== undefined && { ca: gateway.ca }), rejectUnauthorized: gateway.verify }
   return new Promise((resolve, reject) => {
     const request = url.protocol === 'https:' ? overTls(url, { ...options, ...tls }) : plain(url, options)
+    // Once all is sent, and not before: a host that is not there has got no token.
+    request.on('finish', () => warnInTheClear(gateway, content !== undefined))
     request.on('response', (response) => {
-      const parts: Buffer[] = []
-      response.on('data', (part: Buffer) => parts.push(part))
-      response.on('error', reject)
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          text: Buffer.concat(parts).toString(),
-          retryAfter: response.headers['retry-after'],
-          location: response.headers.location,
-        }),
-      )
+      const { statusCode: status = 0, headers } = response
+      const { 'retry-after': retryAfter, location } = headers
+      readAnswer(response, url.origin).then((text) => resolve({ status, text, retryAfter, location }), reject)
     })
     request.on('error', reject)
     request.end(content)

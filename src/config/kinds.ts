@@ -43,7 +43,7 @@ export const publicUrl = text.refine(
 function isPublicUrl(value: string): boolean {
   const url = URL.parse(value)
   if (!url || (value !== url.origin && value !== `${url.origin}/`)) return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[|\]$/g, '')))
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
 
 /** Addresses of those who are believed: everybody (`/0`) cannot be. */

@@ -17,7 +17,7 @@ export function parseListen(text: string): ListenAddress | undefined {
   return host !== undefined && port <= 65535 ? { host, port } : undefined
 }
 
-/** Whether only this machine can reach the address. */
+/** Whether only this machine can reach the address. Takes a host as in a URL, too: IPv6 in brackets. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.[0-9]{1,3}){3}$/.test(host)
+  return ['localhost', '::1', '[::1]'].includes(host) || /^127(\.[0-9]{1,3}){3}$/.test(host)
 }

@@ -1,49 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { tokenRoutes } from '../../src/http/vault/auth/index.ts'
-import { parseDuration } from '../../src/http/vault/durations.ts'
 import { keymgmtRoutes } from '../../src/http/vault/keymgmt/index.ts'
 import { RouteTable } from '../../src/http/vault/route-table.ts'
 import { publicRoutes, sysRoutes } from '../../src/http/vault/sys/index.ts'
-
-describe('parseDuration', () => {
-  it.each([
-    [0, 0],
-    [3600, 3600],
-    ['3600', 3600],
-    ['1h0m0s', 3600],
-    ['30m', 1800],
-    ['24h', 86_400],
-    ['1d', 86_400],
-    ['1.5h', 5400],
-    ['1500ms', 1],
-    ['90s', 90],
-    ['', 0],
-    ['system', 0],
-    [' 5s ', 5],
-    [1.9, 1],
-  ])('reads %j as %i seconds', (value, seconds) => {
-    expect(parseDuration(value)).toBe(seconds)
-  })
-
-  it.each([
-    -1,
-    '-1',
-    '-5m',
-    '5x',
-    'h',
-    '1h 5m',
-    'm5',
-    '1..5h',
-    Number.NaN,
-    Number.POSITIVE_INFINITY,
-    null,
-    true,
-    {},
-    [5],
-  ])('does not read %j', (value) => {
-    expect(parseDuration(value)).toBeUndefined()
-  })
-})
 
 describe('RouteTable', () => {
   const table = new RouteTable(

@@ -1,7 +1,7 @@
 import { longestWrapTtl } from '../../core/access/wrapping.ts'
 import type { Core } from '../../core/core.ts'
+import { parseDuration } from '../../core/durations.ts'
 import { invalid } from '../../core/errors.ts'
-import { parseDuration } from '../vault/durations.ts'
 import {
   type Answer,
   type Enveloped,
@@ -17,7 +17,7 @@ import {
 export function wrapTtlOf(headers: Headers): number | undefined {
   const text = headers.get('x-vault-wrap-ttl')
   if (text === null || text === '' || text === '0') return undefined
-  const seconds = parseDuration(text)
+  const seconds = Math.floor(parseDuration(text) ?? 0)
   // Before anything is done: an answer that could not be wrapped would be lost.
   if (!seconds || seconds > longestWrapTtl) {
     throw invalid(`X-Vault-Wrap-TTL must be 1 to ${longestWrapTtl} seconds, or a duration such as "5m"`)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseDuration } from './durations.ts'
+import { longestDuration, parseDuration } from '../../core/durations.ts'
 import { goBoolean } from './query.ts'
 
 /**
@@ -7,8 +7,6 @@ import { goBoolean } from './query.ts'
  * takes, gives one strict type, and is undefined where the field is missing or null. The text after the type is for help and OpenAPI.
  */
 
-/** A hundred years, in seconds: beyond it dates stop to make sense. */
-const longestDuration = 100 * 365 * 86_400
 /** The last second that RFC 3339 has: the end of the year 9999. */
 const latestMoment = 253_402_300_799
 
@@ -113,12 +111,13 @@ export function pairChanges(description: string) {
     .describe(description)
 }
 
-/** Seconds: a number, or a Go duration such as `1h30m`, `90m`, `1d`. */
+/** Whole seconds: a number, or a Go duration such as `1h30m`, `90m`, `1d`; of a fraction nothing is kept, as in Vault. */
 export function duration(description: string) {
   return weak(
     (value) => {
-      const seconds = parseDuration(value)
-      if (seconds === undefined) throw new Unfit('a number of seconds or a duration such as "1h30m" is expected')
+      const exact = parseDuration(value)
+      if (exact === undefined) throw new Unfit('a number of seconds or a duration such as "1h30m" is expected')
+      const seconds = Math.floor(exact)
       if (seconds > longestDuration) throw new Unfit(`allowed are up to ${longestDuration} seconds, a hundred years`)
       return seconds
     },
@@ -127,9 +126,13 @@ export function duration(description: string) {
   )
 }
 
-/** A duration of a mount: an empty one, which Vault's Go clients send for what they do not set, leaves it as it is. */
+/**
+ * A duration of a mount: an empty one, which Vault's Go clients send for what they do not set, leaves it as it is; `system` is 0, the
+ * system's default.
+ */
 export function mountDuration(description: string) {
-  return z.preprocess((value) => (value === '' ? undefined : value), duration(description)).describe(description)
+  const word = (value: unknown) => (value === '' ? undefined : value === 'system' ? 0 : value)
+  return z.preprocess(word, duration(description)).describe(description)
 }
 
 /** A moment: RFC 3339, or seconds since 1970. Gives seconds since 1970. */

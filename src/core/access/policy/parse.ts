@@ -1,6 +1,6 @@
-import { invalid, KeyferryError, oneOf } from '../../errors.ts'
+import { longestDuration, parseDuration } from '../../durations.ts'
+import { invalid, oneOf } from '../../errors.ts'
 import { printable } from '../../keys/types.ts'
-import { parseDuration } from '../ttl.ts'
 import { bits, type Capability, capabilityNames, isCapability, maskOf, namesOf, shorthand } from './capabilities.ts'
 import { parseHcl } from './hcl.ts'
 import { parseJson } from './json.ts'
@@ -19,7 +19,7 @@ export interface PathRule {
   deniedParameters?: ParameterLists
   /** In lower case. */
   requiredParameters?: readonly string[]
-  /** Seconds, above 0. */
+  /** Seconds, above 0, with their fraction: rounded, a bound of less than half a second would be none. */
   minWrappingTtl?: number
   maxWrappingTtl?: number
 }
@@ -178,12 +178,20 @@ class PolicyReader {
   #ttl(entry: Entry | undefined): number {
     if (!entry) return 0
     const { key, value } = entry
-    try {
-      return parseDuration(key, value.kind === 'string' || value.kind === 'number' ? value.value : undefined)
-    } catch (error) {
-      if (error instanceof KeyferryError) throw this.#source.fault(value.at, error.message)
-      throw error
+    const seconds = value.kind === 'string' || value.kind === 'number' ? parseDuration(value.value) : undefined
+    if (seconds === undefined) {
+      throw this.#source.fault(
+        value.at,
+        `error converting input for field "${key}": not a duration: allowed are seconds (3600) or "1h30m", "24h", "7d"`,
+      )
     }
+    if (seconds > longestDuration) {
+      throw this.#source.fault(
+        value.at,
+        `${key} is too long: allowed are up to ${longestDuration} seconds, a hundred years`,
+      )
+    }
+    return seconds
   }
 
   /** An object, or JSON's other form of one: a list of objects, which are taken together. */

@@ -1,34 +1,22 @@
 import { z } from 'zod'
 import type { AuthMountRow } from '../../../core/store.ts'
-import { seconds } from '../answers.ts'
-import { present } from '../decode.ts'
-import { boolean, mountDuration, text } from '../fields.ts'
+import { text } from '../fields.ts'
+import { leaseAnswer, leaseFields, leaseShape } from './lease-settings.ts'
 
 /** What can be set of an auth mount when it is enabled (in `config`) and by tuning it. */
 export const authTunable = {
-  default_lease_ttl: mountDuration('How long tokens live where the role does not say.'),
-  max_lease_ttl: mountDuration('What no renewal goes beyond where the role does not say less.'),
-  force_no_cache: boolean('Kept and shown.'),
-  listing_visibility: text('Kept and shown.'),
+  ...leaseFields(
+    'How long tokens live where the role does not say.',
+    'What no renewal goes beyond where the role does not say less.',
+  ),
   token_type: text('default-service, default-batch (where roles do not say), service or batch (whatever they say).'),
 }
 
 export const authTunableFields = z.object(authTunable)
 
-/** The settings that were sent, as they are kept. */
-export function keptTune(fields: Record<string, unknown>): Record<string, unknown> {
-  return present(fields)
-}
-
 export const authMountAnswer = z.object({
   accessor: z.string(),
-  config: z.object({
-    default_lease_ttl: seconds,
-    force_no_cache: z.boolean(),
-    listing_visibility: z.string().optional(),
-    max_lease_ttl: seconds,
-    token_type: z.string(),
-  }),
+  config: z.object({ ...leaseAnswer, token_type: z.string() }),
   deprecation_status: z.string(),
   description: z.string(),
   external_entropy_access: z.boolean(),
@@ -46,13 +34,7 @@ export const authMountAnswer = z.object({
 export function authMountShape({ accessor, description, id, tune, type }: AuthMountRow): Record<string, unknown> {
   return {
     accessor,
-    config: {
-      default_lease_ttl: tune.default_lease_ttl ?? 0,
-      force_no_cache: tune.force_no_cache ?? false,
-      ...(tune.listing_visibility === undefined ? {} : { listing_visibility: tune.listing_visibility }),
-      max_lease_ttl: tune.max_lease_ttl ?? 0,
-      token_type: tune.token_type ?? 'default-service',
-    },
+    config: { ...leaseShape(tune), token_type: tokenTypeOf(tune) },
     deprecation_status: 'supported',
     description,
     external_entropy_access: false,
@@ -65,4 +47,9 @@ export function authMountShape({ accessor, description, id, tune, type }: AuthMo
     type,
     uuid: id,
   }
+}
+
+/** Which tokens a way to log in gives: where it is not set, service ones, unless the role says otherwise. */
+export function tokenTypeOf({ token_type: type }: AuthMountRow['tune']): unknown {
+  return type ?? 'default-service'
 }

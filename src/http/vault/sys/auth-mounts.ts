@@ -1,14 +1,11 @@
 import { z } from 'zod'
 import { invalid } from '../../../core/errors.ts'
-import { seconds } from '../answers.ts'
 import { decodeFields, present } from '../decode.ts'
 import { anyObject, text } from '../fields.ts'
 import { type Capability, systemRoute } from '../route.ts'
-import { authMountAnswer, authMountShape, authTunable, authTunableFields, keptTune } from './auth-mount-shape.ts'
+import { authMountAnswer, authMountShape, authTunable, authTunableFields, tokenTypeOf } from './auth-mount-shape.ts'
+import { leaseAnswer, leaseInEffect } from './lease-settings.ts'
 import { authMountAt } from './mount-at.ts'
-
-/** Vault's system-wide time of leases, in seconds: what a mount without one of its own reads. */
-const systemLease = 32 * 24 * 3600
 
 export const authMounts = systemRoute('auth', {
   synopsis: 'List the ways to log in to this namespace.',
@@ -41,7 +38,7 @@ Types are approle, jwt and oidc (another name of jwt). Disabling one ends the to
     }),
     handler: async ({ core, namespace }, { path }, { type, description, config }) => {
       if (!type) throw invalid('missing type: it says how to log in: approle, jwt or oidc')
-      const tune = keptTune(decodeFields(authTunableFields, config ?? {}))
+      const tune = present(decodeFields(authTunableFields, config ?? {}))
       await core.doors.mounts.enable(namespace.id, path, { type, tune, ...present({ description }) })
       return undefined
     },
@@ -80,27 +77,13 @@ function tuneRoute(
     read: {
       capability: capability('read'),
       answers: {
-        data: z.object({
-          default_lease_ttl: seconds,
-          description: z.string(),
-          force_no_cache: z.boolean(),
-          listing_visibility: z.string().optional(),
-          max_lease_ttl: seconds,
-          token_type: z.string(),
-        }),
+        data: z.object({ ...leaseAnswer, description: z.string(), token_type: z.string() }),
         repeat: true,
       },
       handler: async (call, { path }) => {
         const { tune, description } = await authMountAt(call, path)
         return {
-          data: {
-            default_lease_ttl: tune.default_lease_ttl || systemLease,
-            description,
-            force_no_cache: tune.force_no_cache ?? false,
-            ...(tune.listing_visibility === undefined ? {} : { listing_visibility: tune.listing_visibility }),
-            max_lease_ttl: tune.max_lease_ttl || systemLease,
-            token_type: tune.token_type ?? 'default-service',
-          },
+          data: { ...leaseInEffect(tune), description, token_type: tokenTypeOf(tune) },
           repeat: true,
         }
       },
@@ -111,7 +94,7 @@ function tuneRoute(
       handler: async (call, { path }, { description, ...settings }) => {
         await authMountAt(call, path)
         const { core, namespace } = call
-        await core.doors.mounts.tune(namespace.id, path, { tune: keptTune(settings), ...present({ description }) })
+        await core.doors.mounts.tune(namespace.id, path, { tune: present(settings), ...present({ description }) })
         return undefined
       },
     },

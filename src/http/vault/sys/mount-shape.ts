@@ -1,16 +1,11 @@
 import { z } from 'zod'
 import type { MountRow } from '../../../core/store.ts'
-import { seconds, stringMap } from '../answers.ts'
-import { present } from '../decode.ts'
-import { boolean, mountDuration, pairs, text } from '../fields.ts'
+import { stringMap } from '../answers.ts'
+import { boolean, pairs } from '../fields.ts'
+import { leaseAnswer, leaseFields, leaseShape } from './lease-settings.ts'
 
 /** What can be set of a mount when it is made (in `config`) and by tuning it. The rest of Vault's settings is about what is not here. */
-export const tunable = {
-  default_lease_ttl: mountDuration('Kept and shown; keys have no leases.'),
-  max_lease_ttl: mountDuration('Kept and shown; keys have no leases.'),
-  force_no_cache: boolean('Kept and shown.'),
-  listing_visibility: text('Kept and shown.'),
-}
+export const tunable = leaseFields('Kept and shown; keys have no leases.', 'Kept and shown; keys have no leases.')
 
 export const tunableFields = z.object(tunable)
 
@@ -22,19 +17,9 @@ export const flags = {
   options: pairs('Kept and shown.'),
 }
 
-/** The settings of a mount as they are kept, from what was sent. */
-export function keptConfig(fields: Record<string, unknown>): Record<string, unknown> {
-  return present(fields)
-}
-
 export const mountAnswer = z.object({
   accessor: z.string(),
-  config: z.object({
-    default_lease_ttl: seconds,
-    force_no_cache: z.boolean(),
-    listing_visibility: z.string().optional(),
-    max_lease_ttl: seconds,
-  }),
+  config: z.object(leaseAnswer),
   deprecation_status: z.string(),
   description: z.string(),
   external_entropy_access: z.boolean(),
@@ -52,12 +37,7 @@ export const mountAnswer = z.object({
 export function mountShape({ accessor, config, description, id, type }: MountRow): Record<string, unknown> {
   return {
     accessor,
-    config: {
-      default_lease_ttl: config.default_lease_ttl ?? 0,
-      force_no_cache: config.force_no_cache ?? false,
-      ...(config.listing_visibility === undefined ? {} : { listing_visibility: config.listing_visibility }),
-      max_lease_ttl: config.max_lease_ttl ?? 0,
-    },
+    config: leaseShape(config),
     deprecation_status: 'supported',
     description,
     external_entropy_access: config.external_entropy_access ?? false,

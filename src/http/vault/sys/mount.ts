@@ -6,7 +6,7 @@ import { anyObject, boolean, text } from '../fields.ts'
 import { flag } from '../query.ts'
 import { systemRoute } from '../route.ts'
 import { mountAt } from './mount-at.ts'
-import { flags, keptConfig, mountAnswer, mountShape, tunableFields } from './mount-shape.ts'
+import { flags, mountAnswer, mountShape, tunableFields } from './mount-shape.ts'
 
 export const mount = systemRoute('mounts/:path+', {
   synopsis: 'Mount an engine, look at a mount, and remove it.',
@@ -32,7 +32,7 @@ Each mount is a world of its own. Removing one removes its keys and KMSs; copies
       await core.mounts.create(namespace.id, path, {
         type,
         ...present({ description }),
-        config: keptConfig({ ...settings, ...others }),
+        config: present({ ...settings, ...others }),
       })
       return undefined
     },

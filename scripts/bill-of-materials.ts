@@ -22,6 +22,11 @@ export interface Part {
 /** Names in `process.versions` that are numbers of interfaces, not parts. */
 const interfaces = ['modules', 'napi', 'node']
 
+/** Packages that were bundled into others before they came here, so that esbuild does not see them. */
+const carried: Readonly<Record<string, readonly string[]>> = {
+  'node_modules/@azure/msal-node': ['node_modules/@azure/msal-common'],
+}
+
 /** What esbuild put into the bundles, the addon, and Node with its own parts; by name. Throws when a package does not say its licence. */
 export function partsOf(bundles: readonly Metafile[]): Part[] {
   const folders = new Set<string>()
@@ -29,7 +34,7 @@ export function partsOf(bundles: readonly Metafile[]): Part[] {
     const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]
     if (folder !== undefined) folders.add(relative(repository, realpathSync(join(repository, folder))))
   }
-  const packages = [...folders].map(packagePart)
+  const packages = [...folders, ...[...folders].flatMap((folder) => carried[folder] ?? [])].map(packagePart)
   const sqlite = new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get() as string
   const nodes = Object.entries(process.versions).filter(([name]) => !interfaces.includes(name))
   const parts = [

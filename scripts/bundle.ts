@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { workerSource } from '../src/core/keys/worker-source.ts'
 import { readMigrations } from '../src/store/sqlite/migration-files.ts'
@@ -22,9 +22,10 @@ export function embedded(): StandIns {
 
 /** Bundles sources of this repository with esbuild, for Node. Gives esbuild's account of what went in. Throws when it cannot. */
 export async function bundle(options: BuildOptions, standIns: StandIns = {}): Promise<Metafile> {
-  const { metafile, warnings } = await build({
+  const { metafile, warnings, outputFiles } = await build({
     absWorkingDir: repository,
     bundle: true,
+    write: false,
     platform: 'node',
     legalComments: 'none',
     logLevel: 'error',
@@ -35,7 +36,16 @@ export async function bundle(options: BuildOptions, standIns: StandIns = {}): Pr
   // A package that asks whether it has an `import.meta` does no harm; one of ours would look for a file that is not there.
   const ours = warnings.filter(({ id, location }) => id !== 'empty-import-meta' || location?.file.startsWith('src/'))
   if (ours.length > 0) throw new Error(ours.map(({ text, location }) => `${location?.file ?? ''}: ${text}`).join('\n'))
+  for (const { path, text } of outputFiles ?? []) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, escaped(text))
+  }
   return metafile
+}
+
+/** ASCII alone, as the binary reads it: esbuild escapes the rest, but in regular expressions it does not. */
+function escaped(text: string): string {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function replace(standIns: StandIns): Plugin {

@@ -2,7 +2,7 @@
  * Packages that the binary holds apart from the rest, since most starts and a gateway at rest have no use for them: V8 keeps the text of
  * what it compiles in memory, so that this one is there once a package of it is asked for.
  */
-const names = ['@azure/identity', '@azure/keyvault-keys', '@peculiar/x509', 'yaml'] as const
+const names = ['@azure/identity', '@azure/keyvault-keys', '@peculiar/x509'] as const
 
 /** What the bundle of them exports: each is run when it is first called for. */
 export type RarePackages = Record<(typeof names)[number], () => unknown>

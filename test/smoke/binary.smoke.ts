@@ -91,7 +91,14 @@ describe('what comes with it', () => {
     const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>
     }
-    const wanted = { ...dependencies, node: process.versions.node, '@azure/keyvault-common': '2.1.1' }
+    const common = 'node_modules/@azure/msal-common/package.json'
+    const { version: msal } = JSON.parse(readFileSync(join(repository, common), 'utf8')) as { version: string }
+    const wanted = {
+      ...dependencies,
+      node: process.versions.node,
+      '@azure/keyvault-common': '2.1.1',
+      '@azure/msal-common': msal,
+    }
     const found = new Map(bill.components.map(({ name, version }) => [name, version]))
     for (const [name, version] of Object.entries(wanted)) expect([name, found.get(name)]).toEqual([name, version])
     const silent = bill.components.filter(({ name, licenses }) => !licenses && !name.startsWith('node:'))

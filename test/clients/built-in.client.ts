@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { baoProgram } from './bao-program.ts'
-import { missingCommand } from './tools.ts'
+import { missingPython } from './python.ts'
 
 interface Seen {
   method: string | undefined
@@ -22,7 +22,7 @@ interface Ran {
   requests: Seen[]
 }
 
-const missing = missingCommand('python3', '-c', 'import venv, ensurepip')
+const missing = missingPython()
 const keyferry = [process.execPath, '--', resolve(import.meta.dirname, '../../bin/keyferry.mjs')]
 let bao: string[]
 let folder: string

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { here, missingCommand, once, run } from './tools.ts'
+import { goProgram, missingGo } from './go-program.ts'
+import { here, once, run } from './tools.ts'
 import { tour } from './tour.ts'
 
 const source = join(here, 'go')
@@ -14,10 +15,11 @@ for (const [name, tag] of [
 ] as const) {
   tour({
     name,
-    missing: missingCommand('go', 'version'),
+    missing: missingGo(),
     prepare: async () => {
+      const go = await goProgram()
       const build = (folder: string) =>
-        run('go', ['build', '-mod=readonly', '-tags', tag, '-o', join(folder, 'tour'), '.'], { cwd: source })
+        run(go, ['build', '-mod=readonly', '-tags', tag, '-o', join(folder, 'tour'), '.'], { cwd: source })
       return [join(await once(`go-${tag}`, inputs, build), 'tour')]
     },
   })

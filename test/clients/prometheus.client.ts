@@ -2,18 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { devGateway } from './gateway.ts'
-import { here, missingCommand, once, run } from './tools.ts'
+import { missingPython, pythonWith } from './python.ts'
+import { here } from './tools.ts'
 
-const requirements = join(here, 'prometheus/requirements.txt')
-const missing = missingCommand('python3', '-c', 'import venv, ensurepip')
+const missing = missingPython()
 
 describe.skipIf(missing !== undefined && process.env.CI !== 'true')('Prometheus’ own parser (Python)', () => {
   it('takes what /metrics prints', { timeout: 300_000 }, async () => {
     expect(missing).toBeUndefined()
-    const venv = await once('prometheus', [requirements], async (folder) => {
-      await run('python3', ['-m', 'venv', folder])
-      await run(join(folder, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements])
-    })
+    const venv = await pythonWith('prometheus', join(here, 'prometheus/requirements.txt'))
     const gateway = await devGateway()
     const headers = { 'x-vault-token': gateway.env.VAULT_TOKEN ?? '' }
     try {

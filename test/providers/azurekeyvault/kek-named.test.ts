@@ -1,48 +1,9 @@
-import { createHash, createPublicKey } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { createAzureKeyVaultProvider } from '../../../src/providers/azurekeyvault/index.ts'
-import {
-  type Bench,
-  failure,
-  importRequest,
-  MemoryRegister,
-  openAnother,
-  root,
-  rsaPair,
-  startBench,
-} from './harness.ts'
-import { RawClient } from './raw-client.ts'
+import { failure, importRequest, openAnother, root, rsaPair } from './harness.ts'
+import { bench, collection, count, fingerprint, kekBench, raw, register } from './kek-bench.ts'
 
-const collection = 'https://prod-keys.vault.azure.net'
-let bench: Bench
-let raw: RawClient
-let made = 0
-beforeAll(async () => {
-  // Key pairs that take turns, so that a blob wrapped under another version than it names does not open.
-  bench = await startBench({ emulator: { rsaKeyPairs: async () => rsaPair(2048, 10 + (made++ % 3)) } })
-  raw = new RawClient(bench.emulator)
-})
-afterAll(() => bench.emulator.close())
-
-let register: MemoryRegister
-beforeEach(() => {
-  register = new MemoryRegister()
-  bench.emulator.clearRequests()
-})
-afterEach(() => bench.emulator.clearFaults())
-
-/** How often the emulator was asked for something. */
-function count(operation: string, path = ''): number {
-  return bench.emulator.requests.filter((one) => one.operation === operation && one.path.includes(path)).length
-}
-
-function fingerprint(key: { n?: string; e?: string }): string {
-  const der = createPublicKey({ key: { kty: 'RSA', n: key.n ?? '', e: key.e ?? '' }, format: 'jwk' }).export({
-    type: 'spki',
-    format: 'der',
-  })
-  return `sha256:${createHash('sha256').update(der).digest('hex')}`
-}
+kekBench()
 
 describe('one that the KMS names', () => {
   let named: { keyId: string; print: string; bundle: Record<string, object> }

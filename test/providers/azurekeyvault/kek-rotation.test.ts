@@ -1,46 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Connection, WrappingKeyRotation } from '../../../src/core/kms/provider.ts'
 import { createAzureKeyVaultProvider } from '../../../src/providers/azurekeyvault/index.ts'
-import {
-  type Bench,
-  clientId,
-  failure,
-  fivePermissions,
-  importRequest,
-  MemoryRegister,
-  root,
-  rsaPair,
-  startBench,
-} from './harness.ts'
-import { RawClient } from './raw-client.ts'
+import { clientId, failure, fivePermissions, importRequest, root } from './harness.ts'
+import { bench, collection, count, kekBench, raw, register } from './kek-bench.ts'
 
-const collection = 'https://prod-keys.vault.azure.net'
-let bench: Bench
-let raw: RawClient
-let made = 0
-beforeAll(async () => {
-  // Key pairs that take turns: a blob that was wrapped under another key than it names does not open.
-  bench = await startBench({ emulator: { rsaKeyPairs: async () => rsaPair(2048, 20 + (made++ % 3)) } })
-  raw = new RawClient(bench.emulator)
-})
-afterAll(() => bench.emulator.close())
+kekBench()
 
-let register: MemoryRegister
 let now: number
 let connect: (more?: { keyCollection?: string }) => Promise<Connection>
 beforeEach(() => {
-  register = new MemoryRegister()
   now = Date.now()
   const provider = createAzureKeyVaultProvider({ ...bench.options, now: () => now })
   connect = (more = {}) => provider.open({ ...bench.settings, ...more }, root, register)
-  bench.emulator.clearRequests()
 })
-afterEach(() => {
-  bench.emulator.clearFaults()
-  bench.emulator.restrict(clientId, null)
-})
+afterEach(() => bench.emulator.restrict(clientId, null))
 
-const count = (operation: string) => bench.emulator.requests.filter((one) => one.operation === operation).length
 const enabled = async (keyId: string) => (await raw.call('GET', keyId)).body.attributes.enabled
 
 async function rotate(connection: Connection): Promise<WrappingKeyRotation> {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { systemCode } from '../config/exit-codes.ts'
 import { KeyferryError } from '../core/errors.ts'
 import { clientAddressBehind } from './client-address.ts'
 import { listenError, withPort } from './node/listen.ts'
@@ -62,7 +61,7 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
     } catch (error) {
       if (!(error instanceof Error)) throw error
       // Deno takes fewer kinds of certificates and keys than Node, and says so when it is to listen.
-      const isTls = pair && systemCode(error) === undefined && error.name !== 'NotCapable'
+      const isTls = pair && codeOf(error) === undefined && error.name !== 'NotCapable'
       throw isTls ? unusableTls(error, `, of a kind that Deno takes: ${error.message}`) : listenError(error, host, port)
     }
   }
@@ -84,7 +83,7 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
         server = listen(port, pair)
         return
       } catch (error) {
-        if (systemCode((error as Error).cause) !== 'EADDRINUSE' || Date.now() > end) throw error
+        if (codeOf((error as Error).cause) !== 'EADDRINUSE' || Date.now() > end) throw error
         await sleep(reopenEveryMs)
       }
     }
@@ -112,6 +111,11 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
       },
     }),
   }
+}
+
+/** The system's code of an error; undefined where it is not the system's. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 function errors(message: string): string {

@@ -52,7 +52,7 @@ describe('a lease', () => {
       store.copies.release(old),
       store.copies.rename(old, 'orders-2'),
       store.copies.sent(old, 1, now),
-      store.copies.notSent(old, 1),
+      store.copies.sent(old, 1, null),
       store.copies.seen(old, 1, { remoteVersion: 'x', at: now, enabled: true }),
       store.copies.deleteSent(old, now),
       store.copies.settingState(old, [1]),

@@ -217,7 +217,7 @@ async function importOne(
   } catch (error) {
     // What is neither the cloud's own word nor said before sending may be anything: then the version is looked for.
     const certain = error instanceof CloudError ? error.effect === 'none' : error instanceof KeyferryError
-    if (certain) await store.copies.notSent(lease, version)
+    if (certain) await store.copies.sent(lease, version, null)
     throw error
   }
   await accept(job, parts, key, remoteName, version, answer, stored)

@@ -168,10 +168,8 @@ export interface CopyStore {
   extend(lease: Lease, until: number): Promise<void>
   release(lease: Lease): Promise<void>
   rename(lease: Lease, remoteName: string): Promise<void>
-  /** An import is about to be sent, also of a version that has a place where nothing is any more. */
-  sent(lease: Lease, version: number, at: number): Promise<void>
-  /** It certainly had no effect, or has had it: none is out any more. */
-  notSent(lease: Lease, version: number): Promise<void>
+  /** An import is about to be sent (`at`), also of a version that has a place where nothing is any more, or certainly had no effect (null). */
+  sent(lease: Lease, version: number, at: number | null): Promise<void>
   /** A delete is about to be sent (`at`), or certainly had no effect (null). */
   deleteSent(lease: Lease, at: number | null): Promise<void>
   /** A recovery is about to be sent (`at`), or has had its effect (null), or had none, and one before it counts (its time). */

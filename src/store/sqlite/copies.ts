@@ -132,7 +132,6 @@ export function copyStore(database: Database, uuid: () => string, processes: Pro
         set(row, { remoteName })
       }),
     sent: (lease, version, at) => database.write(() => setVersion(leased(lease).id, version, { sentAt: at })),
-    notSent: (lease, version) => database.write(() => setVersion(leased(lease).id, version, { sentAt: null })),
     deleteSent: (lease, at) => database.write(() => set(leased(lease), { deleteSentAt: at })),
     recoverySent: (lease, at) => database.write(() => set(leased(lease), { recoverySentAt: at })),
     seen: (lease, version, { remoteVersion, at, enabled }) =>

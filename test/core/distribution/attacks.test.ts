@@ -59,7 +59,7 @@ describe('trouble of our own database', () => {
     let slow = true
     let recordedAt = 0
     gateway.store.copies.sent = async (lease, version, at) => {
-      recordedAt = at
+      recordedAt = at ?? recordedAt
       await sent(lease, version, at)
       if (slow) clock.late += 20_000
       slow = false

@@ -51,7 +51,7 @@ export class World {
   /** The names that processes had which are dead. */
   readonly #dead = new Set<string>()
   readonly #writes = new Set([
-    ...['create', 'addVersion', 'update', 'replaceSettings', 'lease', 'extend', 'release', 'rename', 'sent', 'notSent'],
+    ...['create', 'addVersion', 'update', 'replaceSettings', 'lease', 'extend', 'release', 'rename', 'sent'],
     ...[
       'seen',
       'settle',
@@ -62,6 +62,7 @@ export class World {
       'refuseRemoval',
       'detach',
       'deleteSent',
+      'recoverySent',
       'settingState',
       'giveUp',
       'drop',

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { pipeline, Readable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { longestAnswer } from '../../src/client/answer-text.ts'
 import { ask } from '../../src/client/ask.ts'
@@ -31,24 +32,26 @@ const tooLong = (address: URL) => ({
   message: `${address.origin} answered with more than 64 MiB, and the rest is not read: look whether VAULT_ADDR or --address is right`,
 })
 
-/** Sends JSON of as many bytes, in parts of 1 MiB, without its length. */
-async function send(response: ServerResponse, bytes: number): Promise<void> {
+/** JSON of as many bytes, in parts of 1 MiB. */
+function* json(bytes: number): Generator<string> {
   const [start, end] = ['{"data": {"a": "', '"}}']
-  response.write(start)
-  let left = bytes - start.length - end.length
-  while (left > 0 && !response.destroyed) {
-    const part = Math.min(left, 1024 * 1024)
-    if (!response.write('x'.repeat(part))) await new Promise((go) => response.once('drain', go).once('close', go))
-    left -= part
+  yield start
+  for (let left = bytes - start.length - end.length; left > 0; left -= 1024 * 1024) {
+    yield 'x'.repeat(Math.min(left, 1024 * 1024))
   }
-  response.end(end)
+  yield end
+}
+
+/** Sends it without its length, until the client has gone. */
+function send(response: ServerResponse, bytes: number): void {
+  pipeline(Readable.from(json(bytes)), response, () => {})
 }
 
 test('an answer of 64 MiB is read, one of a byte more is not', async () => {
-  const whole = await gateway((_, response) => void send(response, longestAnswer))
+  const whole = await gateway((_, response) => send(response, longestAnswer))
   const { body } = await asked(whole)
   expect(String(body?.data?.a).length).toBe(longestAnswer - 19)
-  const longer = await gateway((_, response) => void send(response, longestAnswer + 1))
+  const longer = await gateway((_, response) => send(response, longestAnswer + 1))
   await expect(asked(longer)).rejects.toMatchObject(tooLong(longer))
 })
 
@@ -60,7 +63,7 @@ test('an answer without an end is left, whatever its status, and the connection 
     })
     const address = await gateway((_, response) => {
       response.writeHead(status).once('close', () => closed?.())
-      void send(response, Number.POSITIVE_INFINITY)
+      send(response, Number.POSITIVE_INFINITY)
     })
     await expect(asked(address)).rejects.toMatchObject(tooLong(address))
     await left
@@ -100,7 +103,7 @@ test('a length that lies makes it no answer, be it too short or too long', async
 })
 
 test('every command says it in one line, and exits 2', async () => {
-  const address = await gateway((_, response) => void send(response, Number.POSITIVE_INFINITY))
+  const address = await gateway((_, response) => send(response, Number.POSITIVE_INFINITY))
   const env = { VAULT_ADDR: address.origin, VAULT_TOKEN: 'hvs.mine', HOME: folders.make() }
   const commands = [
     ['read', 'x'],

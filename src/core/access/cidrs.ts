@@ -2,8 +2,13 @@ import { BlockList, isIP } from 'node:net'
 import { invalid } from '../errors.ts'
 import { printable } from '../keys/types.ts'
 
-/** Takes CIDR blocks or single addresses. Gives them back; throws `invalid` naming the field for what is neither. */
+/** Every request of a token goes through its list, on the thread that serves all: 0.1 ms for so many of IPv4, 0.5 of IPv6. */
+const mostCidrs = 256
+
+/** Takes CIDR blocks or single addresses. Gives them back; throws `invalid` naming the field for what is neither, and for too many. */
 export function checkCidrs(field: string, cidrs: readonly string[]): string[] {
+  if (cidrs.length > mostCidrs)
+    throw invalid(`${field} has ${cidrs.length} addresses and blocks: allowed are up to ${mostCidrs}`)
   for (const cidr of cidrs) {
     const [address = '', prefix, ...rest] = cidr.split('/')
     // A zone (`%eth0`) names an interface of one host, and is no part of a block.

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inCidrs } from '../../../src/core/access/cidrs.ts'
+import { checkCidrs, inCidrs } from '../../../src/core/access/cidrs.ts'
 
 /** What Node's BlockList says, which knows both families and IPv4 inside IPv6. */
 function judged(cidrs: readonly string[], address: string): boolean {
@@ -70,4 +70,12 @@ test('what is no address is in no list but the empty one', () => {
     expect([none, inCidrs(['0.0.0.0/0', '::/0'], none)]).toEqual([none, false])
     expect([none, inCidrs([], none)]).toEqual([none, true])
   }
+})
+
+test('a list has a limit, since it is gone through at every request', () => {
+  const list = Array.from({ length: 257 }, (_, index) => `10.0.${index >> 8}.${index & 255}`)
+  expect(checkCidrs('token_bound_cidrs', list.slice(1))).toHaveLength(256)
+  expect(() => checkCidrs('token_bound_cidrs', list)).toThrow(
+    'token_bound_cidrs has 257 addresses and blocks: allowed are up to 256',
+  )
 })

@@ -45,6 +45,8 @@ export async function bundle(options: BuildOptions, standIns: StandIns = {}): Pr
 
 /** ASCII alone, as the binary reads it: esbuild escapes the rest, but in regular expressions it does not. */
 function escaped(text: string): string {
+  const lost = /\\[^\0-\x7f]/.exec(text)
+  if (lost) throw new Error(`"${lost[0]}" cannot be written in ASCII: ${text.slice(lost.index - 40, lost.index + 40)}`)
   return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

@@ -74,6 +74,8 @@ export class TlsReloader {
   #seen = ''
   #timer: NodeJS.Timeout | undefined
   #stopped = false
+  /** The last replacement took the port with it. */
+  #lost = false
   #reloaded = Promise.resolve()
 
   constructor({ present, ...options }: TlsReloadOptions) {
@@ -97,7 +99,9 @@ export class TlsReloader {
       const tls = readTls(files)
       if (digest(tls) === this.#present) return
       await replace(tls)
+      if (this.#stopped) return
       this.#present = digest(tls)
+      this.#lost = false
       log('info', 'the TLS certificate was replaced', {
         file: files.cert,
         until: new X509Certificate(tls.cert).validTo,
@@ -105,10 +109,10 @@ export class TlsReloader {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       if (this.#stopped) return
-      const lost = error instanceof KeyferryError && error.code === 'unavailable'
+      this.#lost ||= error instanceof KeyferryError && error.code === 'unavailable'
       // Whatever the files hold by then is taken at the next look.
-      if (lost) this.#present = this.#read = ''
-      const then = lost ? 'nobody is served: it is tried again and again' : 'the one before stays in use'
+      if (this.#lost) this.#present = this.#read = ''
+      const then = this.#lost ? 'the port was lost: it is tried for again and again' : 'the one before stays in use'
       log('error', `the TLS certificate was not replaced, and ${then}`, { reason })
     }
   }

@@ -17,6 +17,8 @@ const units: ReadonlyMap<string, bigint> = new Map([
 const part = String.raw`(\d+)(?:\.(\d+))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h|d)`
 const parts = new RegExp(part, 'g')
 const whole = new RegExp(`^(?:${part})+$`)
+/** Characters: a sum of half a million parts would hold the thread up. */
+const longestText = 10_000
 /** Digits of a fraction that are looked at: those of a day's nanosecond. */
 const precision = 14
 
@@ -29,6 +31,7 @@ export function parseDuration(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : undefined
   if (typeof value !== 'string') return undefined
   const text = value.trim()
+  if (text.length > longestText) return undefined
   if (/^\d*$/.test(text)) return Number(text)
   if (!whole.test(text)) return undefined
   // In whole numbers, since a sum of fractions that is short of a second by a little would be rounded down.

@@ -29,9 +29,10 @@ const jsonHeaders = { 'Content-Type': 'application/json' }
 
 type DenoServer = ReturnType<DenoApi['serve']>
 
-/** How long a port that this process has just let go is tried for, and how often, in ms. */
-const reopenMs = 10_000
+/** How often a port that this process has just let go is tried for, first and last, and after how long that is said, in ms. */
 const reopenEveryMs = 5
+const reopenMostMs = 1_000
+const reopenMs = 10_000
 
 /**
  * Serves an app by `Deno.serve`, over TLS where a certificate is given. Deno knows the verb LIST, and answers by itself, without a body,
@@ -61,12 +62,14 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
     } catch (error) {
       if (!(error instanceof Error)) throw error
       // Deno takes fewer kinds of certificates and keys than Node, and says so when it is to listen.
-      const isTls = pair && codeOf(error) === undefined && error.name !== 'NotCapable'
+      const isTls = pair && codeOf(error) === undefined && /certificate|private key/i.test(error.message)
       throw isTls ? unusableTls(error, `, of a kind that Deno takes: ${error.message}`) : listenError(error, host, port)
     }
   }
-  let present = tls && checkedTls(tls)
-  let server: DenoServer | undefined = listen(options.port, present)
+  /** What is to be listened with, and what was last. */
+  let wanted = tls && checkedTls(tls)
+  let present = wanted
+  let server: DenoServer | undefined = listen(options.port, wanted)
   const { port } = server.addr
   let closing = false
   /** Those that take no more, until what they are answering is answered. */
@@ -77,17 +80,26 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
     retiring.add(retired)
     server = undefined
   }
-  const reopen = async (pair: Tls | undefined) => {
-    for (const end = Date.now() + reopenMs; !closing; ) {
+  /** Listens again as soon as it can, however long that takes. Throws `invalid` where it came to that with the pair of before. */
+  const reopen = async () => {
+    let unusable: unknown
+    for (let wait = reopenEveryMs; !closing && !server; ) {
       try {
-        server = listen(port, pair)
-        return
+        server = listen(port, wanted)
+        present = wanted
       } catch (error) {
-        if (codeOf((error as Error).cause) !== 'EADDRINUSE' || Date.now() > end) throw error
-        await sleep(reopenEveryMs)
+        if (isUnusable(error) && wanted !== present) {
+          unusable = error
+          wanted = present
+          continue
+        }
+        await sleep(wait)
+        wait = Math.min(2 * wait, reopenMostMs)
       }
     }
+    if (unusable) throw unusable
   }
+  let opening: Promise<void> | undefined
   return {
     url: `${tls ? 'https' : 'http'}://${withPort(host, port)}`,
     port,
@@ -99,18 +111,21 @@ export async function serveDeno(app: Fetches, options: NodeOptions): Promise<Ser
     },
     ...(tls && {
       async replaceTls(next: Tls) {
-        const pair = checkedTls(next)
+        wanted = checkedTls(next)
         retire()
-        try {
-          await reopen(pair)
-          present = pair
-        } catch (error) {
-          if (error instanceof KeyferryError && error.code === 'invalid') await reopen(present)
-          throw error
-        }
+        opening ??= reopen().finally(() => {
+          opening = undefined
+        })
+        const opened = await Promise.race([opening.then(() => true), sleep(reopenMs, false)])
+        if (!opened || !server)
+          throw new KeyferryError('unavailable', `cannot listen on ${withPort(host, port)} any more: it is tried on`)
       },
     }),
   }
+}
+
+function isUnusable(error: unknown): boolean {
+  return error instanceof KeyferryError && error.code === 'invalid'
 }
 
 /** The system's code of an error; undefined where it is not the system's. */

@@ -172,9 +172,13 @@ describe('a certificate that is replaced', () => {
     begin(folder, { replace })
     put(folder, pair(1))
     await vi.waitFor(() => expect(tried.length).toBeGreaterThan(2), { timeout: 20_000 })
+    // Meanwhile the files are no pair: that the port is lost is said all the same.
+    const lost = 'error: the TLS certificate was not replaced, and the port was lost: it is tried for again and again'
+    writeFileSync(files.key, pair(2).key)
+    await vi.waitFor(() => expect(logged.at(-1)).toMatch(/must be PEM, and a pair$/), { timeout: 20_000 })
+    expect(logged.every((line) => line.startsWith(lost))).toBe(true)
     put(folder, pair(0))
     await vi.waitFor(() => expect(logged.at(-1)).toBe(done), { timeout: 20_000 })
-    const lost = 'error: the TLS certificate was not replaced, and nobody is served: it is tried again and again'
     expect(logged[0]).toBe(`${lost}: cannot listen on localhost:8200: it is in use`)
     expect(tried.at(-1)).toBe(pair(0).cert)
   })

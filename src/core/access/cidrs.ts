@@ -55,16 +55,23 @@ export function unmapped(address: string): string {
 export function networkOf(address: string): string {
   const plain = unmapped(address).replace(/%.*$/, '')
   if (isIP(plain) !== 6) return plain
+  const groups = groupsOf(plain)
+  if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 0xff])
+      .join('.')
+  const network = groups.slice(0, 4).map((group) => group.toString(16))
+  return `${network.join(':')}::/64`
+}
+
+/** The eight groups of an IPv6 address, however it was written. */
+function groupsOf(address: string): number[] {
   // In the form of RFC 5952, in which IPv4 inside IPv6 is in digits of IPv6.
-  const written = new URL(`http://[${plain}]`).hostname.slice(1, -1)
-  const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(written) ?? []
-  if (high !== undefined && low !== undefined)
-    return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff]).join('.')
-  const [before = '', after] = written.split('::')
-  const groups = (part: string) => (part === '' ? [] : part.split(':'))
-  const left = 8 - groups(before).length - groups(after ?? '').length
-  const all = [...groups(before), ...Array<string>(left).fill('0'), ...groups(after ?? '')]
-  return `${all.slice(0, 4).join(':')}::/64`
+  const written = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [before = [], after = []] = written.split('::').map((part) => (part === '' ? [] : part.split(':')))
+  const zeros = Array<string>(8 - before.length - after.length).fill('0')
+  return [...before, ...zeros, ...after].map((group) => Number.parseInt(group, 16))
 }
 
 /** Whether an address is in one of the blocks; an empty list holds every address. An unknown address is in none. */
@@ -95,16 +102,29 @@ function numberOf(address: string): number {
   return number
 }
 
-/** Whether all of a block (or address) is within one of the blocks; an empty list holds everything. Takes what `checkCidrs` let pass. */
-export function withinCidrs(cidrs: readonly string[], inner: string): boolean {
-  const [address = '', prefix] = split(inner)
-  return (
-    cidrs.length === 0 ||
-    cidrs.some((outer) => {
-      const [block, width] = split(outer)
-      return isIP(block) === isIP(address) && width <= prefix && inCidrs([outer], address)
-    })
-  )
+/**
+ * Gives what tells whether all of a block (or address) is within one of the blocks; an empty list holds everything. Takes what `checkCidrs`
+ * let pass.
+ */
+export function withinCidrs(cidrs: readonly string[]): (inner: string) => boolean {
+  // Read once, since a list is compared with a list.
+  const outers = cidrs.map(bitsOf)
+  return (cidr) => {
+    if (outers.length === 0) return true
+    const inner = bitsOf(cidr)
+    return outers.some(
+      ({ size, bits, width }) =>
+        size === inner.size && width <= inner.width && (bits ^ inner.bits) >> BigInt(size - width) === 0n,
+    )
+  }
+}
+
+/** A block as a number of 32 or 128 bits, of which the first `width` count. */
+function bitsOf(cidr: string): { size: number; bits: bigint; width: number } {
+  const [address, width] = split(cidr)
+  if (isIP(address) === 4) return { size: 32, bits: BigInt(numberOf(address) >>> 0), width }
+  const digits = groupsOf(address).map((group) => group.toString(16).padStart(4, '0'))
+  return { size: 128, bits: BigInt(`0x${digits.join('')}`), width }
 }
 
 function split(cidr: string): [address: string, prefix: number] {

@@ -199,7 +199,8 @@ export class TokenService {
 /** A child is bound to its parent's addresses (as in Vault), or to fewer where it asks for that. Throws `invalid` for others. */
 function narrowed(parent: string[], asked: string[] | undefined): string[] {
   if (!asked?.length) return parent
-  const beyond = checkCidrs('bound_cidrs', asked).find((one) => !withinCidrs(parent, one))
+  const isWithin = withinCidrs(parent)
+  const beyond = checkCidrs('bound_cidrs', asked).find((one) => !isWithin(one))
   if (beyond === undefined) return asked
   throw invalid(`bound_cidrs: "${beyond}" is not within the addresses that the parent token is bound to`)
 }

@@ -4,7 +4,7 @@ import { CloudError, type ReadVersion } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
 import { isCalledOff, isRestoration } from './drift.ts'
-import type { Job, Outcome } from './job.ts'
+import { checkDeparture, type Job, type Outcome } from './job.ts'
 import { checkDouble, checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
 import { awaitsOnlyNewest, nextStep, waitsFor } from './plan.ts'
@@ -24,8 +24,6 @@ const side = 25
 const mostRenames = 20
 /** How often versions are enabled or disabled before the KMS is given time to show it. */
 const mostSettings = 3
-/** An import that leaves later than this after it was recorded as sent is not sent: a lost answer is counted from that time. */
-const latestDepartureMs = 1_000
 
 /**
  * Drives a copy that should be present until a look at the cloud shows that it is as it should be, and settles it. Throws what the
@@ -200,8 +198,7 @@ async function importOne(
   await store.copies.sent(lease, version, sentAt)
   let answer: ReadVersion
   try {
-    if (context.now() - sentAt > latestDepartureMs)
-      throw new CloudError('unavailable', 'the database took too long to record an import: it was not sent')
+    checkDeparture(context, sentAt)
     const { tags, notBefore, expires } = copy.options
     answer = await connection.importVersion({
       remoteName,

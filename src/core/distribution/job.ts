@@ -106,3 +106,13 @@ export function reasonOf(error: unknown): string {
   if (error instanceof CloudError || error instanceof KeyferryError) return error.message
   return 'something unexpected went wrong in the gateway: see its log'
 }
+
+/** A call that leaves later than this after it was recorded as sent is not sent: a lost answer is counted from that time. */
+const latestDepartureMs = 1_000
+
+/** To be asked right before a call that was recorded at `sentAt`. Throws `unavailable`, without effect, where the machine stood still. */
+export function checkDeparture(context: Context, sentAt: number): void {
+  if (context.now() - sentAt <= latestDepartureMs) return
+  const why = 'it took too long to record that a change is sent: it was not sent'
+  throw new CloudError('unavailable', why, { effect: 'none' })
+}

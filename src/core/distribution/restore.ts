@@ -5,7 +5,7 @@ import type { CopyRow, CopyStore, CopyVersionRow, KeyRow, KeyStore } from '../st
 import { attributeDifferences, changeOf } from './attributes.ts'
 import { isRestoration, isUntouchable } from './drift.ts'
 import { furtherReads } from './further-reads.ts'
-import { isRefusal, type Job } from './job.ts'
+import { checkDeparture, isRefusal, type Job } from './job.ts'
 import type { Pace } from './pace.ts'
 
 export interface RestoreParts {
@@ -108,6 +108,7 @@ export async function recover(
   const sentAt = context.now()
   await store.copies.recoverySent(lease, sentAt)
   try {
+    checkDeparture(context, sentAt)
     await connection.recover(remoteName)
   } catch (error) {
     if (error instanceof CloudError && error.effect === 'none') await store.copies.recoverySent(lease, before)

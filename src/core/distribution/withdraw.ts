@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import { CloudError } from '../kms/provider.ts'
 import type { CopyStore } from '../store.ts'
-import type { Job, Outcome } from './job.ts'
+import { checkDeparture, type Job, type Outcome } from './job.ts'
 import { nextRemovalStep } from './removal.ts'
 
 const settlePollMs = 1_000
@@ -57,8 +57,10 @@ export async function withdraw(
     }
     await job.keepLease()
     const first = copy.deleteSentAt === null && deletes === 1
-    await store.copies.deleteSent(lease, context.now())
+    const sentAt = context.now()
+    await store.copies.deleteSent(lease, sentAt)
     try {
+      checkDeparture(context, sentAt)
       await connection.remove(copy.remoteName)
     } catch (error) {
       // A delete that may have had its effect, also an earlier one, cannot be answered as refused: the removal goes on.

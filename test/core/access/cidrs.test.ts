@@ -20,7 +20,7 @@ test('a block is within another exactly where its first and last address are', (
     fc.property(block, block, fc.boolean(), (outer, inner, nested) => {
       const other: [number[], number] = nested ? [outer[0], Math.max(outer[1], inner[1])] : inner
       const [[from, to], [first, last]] = [range(outer), range(other)]
-      expect(withinCidrs([text(outer)], text(other))).toBe(from <= first && last <= to)
+      expect(withinCidrs([text(outer)])(text(other))).toBe(from <= first && last <= to)
     }),
   )
 })
@@ -35,12 +35,22 @@ test('an address is in a block exactly where its number is in the range', () => 
 })
 
 test('families are apart, an empty list holds everything, one of several is enough', () => {
-  expect(withinCidrs([], '0.0.0.0/0')).toBe(true)
-  expect(withinCidrs(['::/0'], '10.0.0.1')).toBe(false)
-  expect(withinCidrs(['0.0.0.0/0'], '::1')).toBe(false)
-  expect(withinCidrs(['10.0.0.0/8', '2a00::/16'], '2a00:1::/32')).toBe(true)
-  expect(withinCidrs(['10.0.0.1'], '10.0.0.1/32')).toBe(true)
-  expect(withinCidrs(['10.0.0.1'], '10.0.0.0/31')).toBe(false)
+  expect(withinCidrs([])('0.0.0.0/0')).toBe(true)
+  expect(withinCidrs(['::/0'])('10.0.0.1')).toBe(false)
+  expect(withinCidrs(['0.0.0.0/0'])('::1')).toBe(false)
+  expect(withinCidrs(['10.0.0.0/8', '2a00::/16'])('2a00:1::/32')).toBe(true)
+  for (const [inner, is] of [
+    ['2a00:0:0:8000::/49', true],
+    ['2A00::', true],
+    ['2a00:0:0:8000::/47', false],
+    ['2a00:0:1::/64', false],
+    ['::ffff:10.0.0.1', true],
+    ['::ffff:a00:1/128', true],
+    ['::ffff:11.0.0.1', false],
+  ] as const)
+    expect([inner, withinCidrs(['2a00::/48', '::ffff:10.0.0.0/104'])(inner)]).toEqual([inner, is])
+  expect(withinCidrs(['10.0.0.1'])('10.0.0.1/32')).toBe(true)
+  expect(withinCidrs(['10.0.0.1'])('10.0.0.0/31')).toBe(false)
 })
 
 test('callers are told apart by their address of IPv4, by their /64 of IPv6, however that is written', () => {

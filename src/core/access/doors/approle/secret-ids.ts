@@ -128,7 +128,7 @@ function within(field: string, asked: number | undefined, most: number): number 
 
 function cidrsWithin(field: string, cidrs: string[], ruleField: string, rule: string[]): string[] {
   checkCidrs(field, cidrs)
-  if (!cidrs.every((cidr) => withinCidrs(rule, cidr))) {
+  if (!cidrs.every(withinCidrs(rule))) {
     throw invalid(`${field} must be within the role's ${ruleField}`)
   }
   return cidrs

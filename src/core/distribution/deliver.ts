@@ -3,12 +3,12 @@ import { KeyferryError } from '../errors.ts'
 import { CloudError, type ReadVersion } from '../kms/provider.ts'
 import type { Keyring } from '../seal/keyring.ts'
 import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, KeyVersionRow } from '../store.ts'
-import { isCalledOff, isRestoration } from './drift.ts'
+import { isCalledOff, isRestoration, mayRestore } from './drift.ts'
 import { checkDeparture, type Job, type Outcome } from './job.ts'
 import { checkDouble, checkMaterial, ForeignMaterial, materialOf } from './material.ts'
 import type { Pace } from './pace.ts'
 import { awaitsOnlyNewest, nextStep, waitsFor } from './plan.ts'
-import { checkGone, mayRestore, recover, restorableBy, restoreAttributes } from './restore.ts'
+import { checkGone, recover, recoveryLeft, restorableBy, restoreAttributes } from './restore.ts'
 import { nextName } from './service.ts'
 import { setStates } from './states.ts'
 
@@ -42,13 +42,10 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
     await job.keepLease()
     const parallel = await connection.canListVersions()
     // What is missing there and may come again is told by a list alone; and so is what others made while this was sending.
-    const latestOnly = rounds === 0 && !mayRestore(copy) && awaitsOnlyNewest(await store.copies.versions(copy.id))
-    const remote = await connection.describe(remoteName, { latestOnly })
-    if (recoverySentAt !== null && remote.state === 'present') {
-      recoverySentAt = null
-      await store.copies.recoverySent(lease, null)
-    }
     const versions = await store.copies.versions(copy.id)
+    const latestOnly = rounds === 0 && !mayRestore(copy) && awaitsOnlyNewest(versions)
+    const remote = await connection.describe(remoteName, { latestOnly })
+    recoverySentAt = await recoveryLeft(store, lease, remote, recoverySentAt)
     await checkDouble(job, parts, key, remoteName, versions.at(-1), remote)
     const step = nextStep({
       versions,

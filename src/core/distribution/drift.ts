@@ -77,6 +77,11 @@ export function isUntouchable(drift: readonly DriftEntry[]): boolean {
   return drift.some(({ kind }) => untouchable.has(kind))
 }
 
+/** Whether what was done there by hand is put right at all: in a copy that was delivered once. */
+export function mayRestore({ repair, seenGeneration }: Pick<CopyRow, 'repair' | 'seenGeneration'>): boolean {
+  return repair === 'restore' && seenGeneration > 0
+}
+
 /** Whether the copy is worked on only to put right what a look found. */
 export function isRestoration(copy: Pick<CopyRow, 'generation' | 'seenGeneration' | 'drift'>): boolean {
   return copy.generation === copy.seenGeneration && copy.drift.some(({ triedAt }) => triedAt !== undefined)

@@ -6,7 +6,7 @@ import { CloudError } from '../kms/provider.ts'
 import { checkName } from '../names.ts'
 import type { CopyRow, CopyStore, DriftEntry, KeyStore, KmsStore, LookStore } from '../store.ts'
 import type { Observer } from '../telemetry.ts'
-import { capabilitiesOf, compare } from './drift.ts'
+import { capabilitiesOf, compare, mayRestore } from './drift.ts'
 import { furtherReads } from './further-reads.ts'
 import { reasonOf } from './job.ts'
 import type { OperationWaiter } from './operations.ts'
@@ -187,7 +187,7 @@ export class Looks {
     // Once a period: what comes back at once is somebody else's doing, and would make a version more each time.
     const since = now - timing.everyMs * fullPeriod
     const isDue = ({ triedAt }: DriftEntry) => asked || triedAt === undefined || triedAt <= since
-    const repair = copy.repair === 'restore' && copy.seenGeneration > 0 && restorable.some(isDue)
+    const repair = mayRestore(copy) && restorable.some(isDue)
     if (repair) for (const entry of restorable) delete entry.notRestored
     const kept = await store.looks.found(copy, drift, now, repair)
     if (kept && repair) operations.kick(copy.id)

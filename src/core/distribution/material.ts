@@ -42,7 +42,8 @@ export async function checkMaterial(
   const ours = stored.publicKey ? createPublicKey(stored.publicKey).export({ type: 'spki', format: 'der' }) : null
   if (ours === null ? seen.publicKey === null : seen.publicKey?.equals(ours)) return
   let done = ''
-  // In a key that was in use before, the version is disabled (unless nothing more is to be sent) and nothing is ever deleted; a fresh one is withdrawn by the caller.
+  // In a key that was in use before, the version is disabled, unless nothing more is to be sent, and nothing is ever deleted; a fresh one is
+  // withdrawn by the caller.
   if (job.copy.seenGeneration > 0 && seen.enabled && !isCalledOff(job.copy)) {
     await job.keepLease()
     await job.connection.setVersionEnabled(remoteName, seen.remoteVersion, false).catch((error: unknown) => {

@@ -50,12 +50,12 @@ export function nextStep(situation: Situation): Step {
   const untouched = !begun && versions.every((row) => row.sentAt === null)
   if (remote.state !== 'absent' && untouched) return { do: 'rename' }
 
-  const until = Math.max(0, ...versions.map((row) => (row.sentAt === null ? 0 : row.sentAt + situation.lostAfterMs)))
-  if (until > situation.now) return { do: 'wait', until, why: waitsFor('an import') }
+  const importUntil = importsUntil(situation)
+  if (importUntil > situation.now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
 
-  const recoveredUntil = (situation.recoverySentAt ?? Number.NEGATIVE_INFINITY) + situation.lostAfterMs
-  if (remote.state !== 'present' && recoveredUntil > situation.now)
-    return { do: 'wait', until: recoveredUntil, why: recoveryWaits }
+  const recoveryUntil = situation.recoverySentAt === null ? 0 : situation.recoverySentAt + situation.lostAfterMs
+  if (remote.state !== 'present' && recoveryUntil > situation.now)
+    return { do: 'wait', until: recoveryUntil, why: recoveryWaits }
   if (begun && remote.state === 'deleted' && restore.recover && isOurs(situation.versions, remote.latest))
     return { do: 'recover' }
   if (begun && remote.state !== 'present' && !(remote.state === 'absent' && restore.missing))
@@ -87,6 +87,11 @@ export function awaitsOnlyNewest(versions: readonly CopyVersionRow[]): boolean {
     versions.length > 1 &&
     versions.every((row) => row.sentAt === null && (row.remoteVersion === null) === (row === newest))
   )
+}
+
+/** Until when an import may take effect whose answer was lost; 0: none is out. */
+export function importsUntil({ versions, lostAfterMs }: Pick<Situation, 'versions' | 'lostAfterMs'>): number {
+  return Math.max(0, ...versions.map(({ sentAt }) => (sentAt === null ? 0 : sentAt + lostAfterMs)))
 }
 
 /** Why nothing is done after a recovery was asked for. */

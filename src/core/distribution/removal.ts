@@ -1,5 +1,5 @@
 import type { RemoteVersion } from '../kms/provider.ts'
-import { recoveryWaits, type Situation, waitsFor } from './plan.ts'
+import { importsUntil, recoveryWaits, type Situation, waitsFor } from './plan.ts'
 
 /** What may be done about a copy that should be gone. */
 export type RemovalStep =
@@ -22,9 +22,8 @@ export function nextRemovalStep(
 ): RemovalStep {
   const { versions, remote, remoteName, now, lostAfterMs, recoveryMs, recoverySentAt, deleteSentAt } = situation
   if (remote.state !== 'present') {
-    const imports = versions.flatMap((row) => row.sentAt ?? [])
-    const importUntil = Math.max(0, ...imports) + lostAfterMs
-    if (imports.length > 0 && importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
+    const importUntil = importsUntil(situation)
+    if (importUntil > now) return { do: 'wait', until: importUntil, why: waitsFor('an import') }
     const recoveryUntil = recoverySentAt === null ? 0 : recoverySentAt + recoveryMs
     // It is looked for in between, since it takes seconds as a rule.
     if (recoveryUntil > now)

@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts'
 import { KeyferryError } from '../errors.ts'
 import { CloudError, type RemoteKey, type RemoteVersion } from '../kms/provider.ts'
-import type { CopyRow, CopyStore, CopyVersionRow, KeyRow, KeyStore } from '../store.ts'
+import type { CopyStore, CopyVersionRow, KeyRow, KeyStore, Lease } from '../store.ts'
 import { attributeDifferences, changeOf } from './attributes.ts'
-import { isRestoration, isUntouchable } from './drift.ts'
+import { isRestoration, isUntouchable, mayRestore } from './drift.ts'
 import { furtherReads } from './further-reads.ts'
 import { checkDeparture, isRefusal, type Job } from './job.ts'
 import type { Pace } from './pace.ts'
@@ -16,11 +16,6 @@ export interface RestoreParts {
 
 /** How often a version is changed before the KMS is taken at its word that it keeps what it has. */
 const mostRounds = 3
-
-/** Whether what was done there by hand is put right at all: in a copy that was delivered once. */
-export function mayRestore({ repair, seenGeneration }: Pick<CopyRow, 'repair' | 'seenGeneration'>): boolean {
-  return repair === 'restore' && seenGeneration > 0
-}
 
 /**
  * What a job may put right. A key that is nowhere to be seen may be on its way there or back: that it is missing, or deleted, a look must have
@@ -115,6 +110,18 @@ export async function recover(
     throw error
   }
   return sentAt
+}
+
+/** Once the key is there the recovery has had its effect. Gives when one was sent that may still have it. */
+export async function recoveryLeft(
+  { copies }: { copies: CopyStore },
+  lease: Lease,
+  remote: RemoteKey,
+  sentAt: number | null,
+): Promise<number | null> {
+  if (sentAt === null || remote.state !== 'present') return sentAt
+  await copies.recoverySent(lease, null)
+  return null
 }
 
 /**

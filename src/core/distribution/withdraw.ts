@@ -4,6 +4,7 @@ import { CloudError } from '../kms/provider.ts'
 import type { CopyStore } from '../store.ts'
 import { checkDeparture, type Job, type Outcome } from './job.ts'
 import { nextRemovalStep } from './removal.ts'
+import { recoveryLeft } from './restore.ts'
 
 const settlePollMs = 1_000
 const mostDeletes = 3
@@ -28,10 +29,7 @@ export async function withdraw(
     await job.keepLease()
     await connection.canListVersions()
     const remote = await connection.describe(copy.remoteName)
-    if (recoverySentAt !== null && remote.state === 'present') {
-      recoverySentAt = null
-      await store.copies.recoverySent(lease, null)
-    }
+    recoverySentAt = await recoveryLeft(store, lease, remote, recoverySentAt)
     const step = nextRemovalStep({
       versions,
       remoteName: copy.remoteName,

@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { frame } from '../src/binary/program.ts'
-import { rarePackageNames, rarePackagesSource } from '../src/binary/rare-packages.ts'
+import { rarePackages, rarePackagesSource } from '../src/binary/rare-packages.ts'
 import { billOfMaterials, licencesOf, partsOf } from './bill-of-materials.ts'
 import { bundle, embedded, plainImports, repository } from './bundle.ts'
 
@@ -42,7 +42,7 @@ try {
       ...program,
       entryPoints: ['src/main.ts'],
       plugins: [plainImports],
-      external: [...rarePackageNames],
+      external: [...rarePackages],
       // So that "import()" of those is a "require" as well.
       supported: { 'dynamic-import': false },
       outfile: at('main.cjs'),

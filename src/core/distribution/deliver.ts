@@ -42,10 +42,11 @@ export async function deliver(job: Job, parts: DeliverParts): Promise<Outcome> {
     await job.keepLease()
     const parallel = await connection.canListVersions()
     // What is missing there and may come again is told by a list alone; and so is what others made while this was sending.
-    const versions = await store.copies.versions(copy.id)
-    const latestOnly = rounds === 0 && !mayRestore(copy) && awaitsOnlyNewest(versions)
+    const latestOnly = rounds === 0 && !mayRestore(copy) && awaitsOnlyNewest(await store.copies.versions(copy.id))
     const remote = await connection.describe(remoteName, { latestOnly })
     recoverySentAt = await recoveryLeft(store, lease, remote, recoverySentAt)
+    // Read anew: what a rotation made during the look belongs to what should be.
+    const versions = await store.copies.versions(copy.id)
     await checkDouble(job, parts, key, remoteName, versions.at(-1), remote)
     const step = nextStep({
       versions,
